@@ -1,0 +1,1 @@
+"""A host -> Captures -> a Sample. The only place that logs in anywhere."""

@@ -1,0 +1,1 @@
+"""Sample and limits -> Verdict. Pure: no I/O, no clock, no log."""
