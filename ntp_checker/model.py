@@ -72,7 +72,7 @@ class Severity(StrEnum):
 
 
 class Status(StrEnum):
-    """A host's state. UNKNOWN means "could not be judged": never green, never "the clock is bad"."""
+    """A host's state. UNKNOWN is "could not be judged": never green, never "clock is bad"."""
 
     OK = "ok"
     WARNING = "warning"
@@ -137,14 +137,22 @@ class ProblemCode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Capture:
+    """What one command on a host printed."""
+
+    output: bytes
+    exit_status: int | None  #: None if it ended by a signal or its connection died
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tracking:
     """One `chronyc -c tracking` report."""
 
     refid: str  #: eight hex digits, upper case
     ref_name: str | None  #: name or address of the reference; a refclock's refid as text
     stratum: int  #: 1-15; 0 while not synchronised
-    ref_time: datetime | None  #: when the reference was last heard (host's NTP time); None if never
-    system_offset_s: float  #: positive = system clock ahead of NTP time (chronyc prints it reversed)
+    ref_time: datetime | None  #: last clock update, in NTP time; None if never
+    system_offset_s: float  #: positive = clock ahead of NTP time (chronyc prints it reversed)
     last_offset_s: float  #: offset at the last clock update
     rms_offset_s: float  #: long-term average of the offset's size
     freq_ppm: float  #: positive = the clock would run fast if not corrected
@@ -339,6 +347,14 @@ class Verdict:
     def problems(self) -> tuple[Judgement, ...]:
         """The judgements that found something, worst first."""
         return tuple(sorted((j for j in self.judgements if j.severity), key=_badness, reverse=True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedSample:
+    """A sample with what the rules made of it: what is spooled, stored and shown."""
+
+    sample: Sample
+    verdict: Verdict
 
 
 _SEVERITY_ORDER = {None: 0, Severity.INFO: 1, Severity.WARNING: 2, Severity.CRITICAL: 3}
