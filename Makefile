@@ -1,0 +1,52 @@
+# make run: everything it takes to see a page. make test: everything it takes to trust a change.
+.POSIX:
+.PHONY: run demo test check bench rig lock assets venv dev clean
+
+PYTHON = .venv/bin/python
+LOCK = $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --upgrade
+SUITES = tests/unit tests/integration tests/acceptance tests/browser
+
+run: venv assets
+	@exec .venv/bin/ntp-checker up
+
+demo: venv assets
+	@exec .venv/bin/ntp-checker demo
+
+venv:
+	@scripts/prepare_venv.sh run
+
+dev:
+	@scripts/prepare_venv.sh dev
+
+# After venv or dev, whichever came: it needs a Python, no package.
+assets: venv
+	@$(PYTHON) scripts/build_assets.py
+
+check: dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	$(PYTHON) -m pytest -q tests/unit/test_imports.py
+	@PATH="$$PWD/.venv/bin:$$PATH" scripts/check_files.sh
+
+test: dev assets check
+	$(PYTHON) -m pytest $$(for suite in $(SUITES); do if [ -d $$suite ]; then echo $$suite; fi; done)
+
+bench: dev
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(PYTHON) "$$file" || exit 1; done
+
+rig: dev
+	@exec $(PYTHON) -m tests.rig
+
+lock: dev
+	$(PYTHON) -m pip install --quiet uv
+	$(LOCK) pyproject.toml --extra embedded --group build -o requirements/run.txt
+	$(LOCK) pyproject.toml --extra embedded --group build --group dev -c requirements/run.txt \
+		-o requirements/dev.txt
+	$(LOCK) --group pyproject.toml:assets -o requirements/assets.txt
+	npm install --package-lock-only --ignore-scripts
+
+clean:
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist \
+		ntp_checker/web/static/vendor
