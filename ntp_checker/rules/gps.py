@@ -1,0 +1,86 @@
+"""Rules on the GPS receivers behind a host's clock: what gpsd says."""
+
+from collections.abc import Iterator
+
+from ntp_checker.model import (
+    FailureKind,
+    GpsDevice,
+    GpsMode,
+    Judgement,
+    Limits,
+    Part,
+    ProblemCode,
+    Sample,
+    Severity,
+)
+from ntp_checker.rules.judgements import judge_at_least, judge_blindness, judge_state
+from ntp_checker.rules.wording import say_seconds
+
+#: A report may be this many GPS intervals old before the receiver counts as silent.
+SILENT_AFTER_INTERVALS = 2
+
+_NO_FIX = (GpsMode.UNKNOWN, GpsMode.NO_FIX)
+
+
+def judge_gps(sample: Sample, limits: Limits, gps_interval_s: float) -> Iterator[Judgement]:
+    """Every GPS rule that has data; only for hosts that are known to have GPS."""
+    if sample.failure_of(Part.LOGIN) is not None:
+        return
+    failure = sample.failure_of(Part.GPS)
+    if failure is None:
+        yield from _judge_reports(sample, limits, gps_interval_s)
+    elif failure.kind is FailureKind.COMMAND:
+        yield judge_state(ProblemCode.GPS_UNAVAILABLE, limits.gps_severity, failure.detail)
+    elif failure.kind is FailureKind.DEADLINE:
+        yield judge_state(ProblemCode.GPS_UNAVAILABLE, None, "gpspipe runs")
+        yield judge_state(ProblemCode.GPS_SILENT, limits.gps_severity, failure.detail)
+    else:
+        yield judge_blindness(ProblemCode.PROBE_FAILED, failure.detail, subject=Part.GPS)
+
+
+def _judge_reports(sample: Sample, limits: Limits, gps_interval_s: float) -> Iterator[Judgement]:
+    if sample.gps is None or sample.gps.age_s is None:  # the first report is still to come
+        return
+    yield judge_state(ProblemCode.GPS_UNAVAILABLE, None, "gpsd answers")
+    yield judge_state(ProblemCode.PROBE_FAILED, None, "report read", subject=Part.GPS)
+    age_s = sample.gps.age_s
+    silent = age_s > SILENT_AFTER_INTERVALS * gps_interval_s
+    yield judge_state(
+        ProblemCode.GPS_SILENT,
+        limits.gps_severity if silent else None,
+        f"newest GPS report is {say_seconds(age_s)} old",
+    )
+    if silent:
+        return
+    for device in sample.gps_devices:
+        yield from _judge_device(device, limits)
+
+
+def _judge_device(device: GpsDevice, limits: Limits) -> Iterator[Judgement]:
+    name = device.device
+    no_fix = device.mode in _NO_FIX
+    yield judge_state(
+        ProblemCode.GPS_NO_FIX,
+        Severity.CRITICAL if no_fix else None,
+        f"receiver {name} has no fix" if no_fix else f"receiver {name} has a fix",
+        subject=name,
+    )
+    if no_fix:
+        return
+    flat = device.mode is GpsMode.FIX_2D
+    yield judge_state(
+        ProblemCode.GPS_2D_FIX,
+        Severity.WARNING if flat else None,
+        f"receiver {name} has a {'2D' if flat else '3D'} fix",
+        subject=name,
+    )
+    if device.satellites_used is not None:
+        wanted = limits.satellites_used_min
+        yield judge_at_least(
+            ProblemCode.GPS_FEW_SATELLITES,
+            device.satellites_used,
+            wanted,
+            Severity.WARNING,
+            f"receiver {name} uses {device.satellites_used} satellites, wanted {wanted}",
+            subject=name,
+        )
