@@ -1,0 +1,67 @@
+"""`[user@]host[:port]` and `local` -> Host."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from ntp_checker.errors import ConfigError
+from ntp_checker.model import DEFAULT_LIMITS, Host, Role
+
+LOCAL = "local"
+
+# A leading "-" would be an option to some program sooner or later; no shell character gets in.
+_USER = r"(?P<user>[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63})@"
+_PORT = r":(?P<port>[0-9]{1,5})"
+_NAME = r"(?P<name>[A-Za-z0-9_](?:[A-Za-z0-9_.\-]{0,252}))"
+_TARGET = re.compile(rf"(?:{_USER})?(?:{_NAME}|\[(?P<ipv6>[0-9A-Fa-f:.]{{2,45}})\])(?:{_PORT})?")
+
+
+def parse_target(text: str, default_user: str | None = None) -> Host:
+    """One host from its target text, named by its host part, with the default role's limits.
+
+    Raises ConfigError that says what a target looks like.
+    """
+    limits = DEFAULT_LIMITS[Role.SERVER]
+    if text == LOCAL:
+        return Host(name=LOCAL, address="", limits=limits)
+    match = _TARGET.fullmatch(text)
+    port = int(match["port"] or 22) if match else 0
+    if match is None or not 1 <= port <= 65535:
+        raise ConfigError(
+            f"{text!r} is not a host: write [user@]host[:port], [user@][IPv6][:port], or local"
+        )
+    address = match["name"] or match["ipv6"]
+    return Host(
+        name=address,
+        address=address,
+        port=port,
+        user=match["user"] or default_user,
+        limits=limits,
+    )
+
+
+def parse_targets(text: str, default_user: str | None = None) -> tuple[Host, ...]:
+    """Hosts of a comma-separated list; blanks and empty entries are dropped.
+
+    Each name is unique: hosts that share their host part are named `host:port`. Raises
+    ConfigError if that does not tell them apart either.
+    """
+    texts = [target.strip() for target in text.split(",")]
+    return name_apart([parse_target(target, default_user) for target in texts if target])
+
+
+def name_apart(hosts: Sequence[Host]) -> tuple[Host, ...]:
+    """Hosts with unique names; see parse_targets."""
+    shared = _repeated(host.name for host in hosts)
+    named = tuple(
+        replace(host, name=f"{host.name}:{host.port}") if host.name in shared else host
+        for host in hosts
+    )
+    for name in sorted(_repeated(host.name for host in named)):
+        raise ConfigError(f"host {name} is listed twice")
+    return named
+
+
+def _repeated(names: Iterable[str]) -> set[str]:
+    return {name for name, count in Counter(names).items() if count > 1}
