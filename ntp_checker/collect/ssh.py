@@ -1,0 +1,243 @@
+"""A kept SSH connection to one host. The only module that imports asyncssh.
+
+Nothing of the account we run as leaks in: no ~/.ssh/config (its ProxyCommand would be run), no
+agent, no password, no other keys than the one configured; a host key is never accepted unseen.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+
+from ntp_checker.collect.shell import read_bounded
+from ntp_checker.errors import (
+    AuthRejected,
+    CommandFailed,
+    ConfigError,
+    HostKeyRejected,
+    Unreachable,
+)
+from ntp_checker.model import Capture, Host
+from ntp_checker.rules.look import HOST_KEY_CHANGED_STAGE
+
+#: A kept connection never notices a revoked key or a changed host key: log in afresh.
+RENEW_AFTER_S = 3600.0
+RENEW_JITTER_RATIO = 0.1
+#: sshd penalises an address that keeps failing to log in. Source: sshd_config(5),
+#: PerSourcePenalties.
+REFUSED_BACK_OFF_S = 60.0
+#: asyncssh's own limit on one login; the caller's deadline is usually shorter.
+LOGIN_TIMEOUT_S = 10.0
+
+UNKNOWN_HOST_KEY_STAGE = "host key unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SshCredentials:
+    """Who we are to the hosts, and which hosts we believe."""
+
+    keys: tuple[asyncssh.SSHKey, ...]
+    known_hosts_path: Path
+
+
+def load_credentials(key_path: Path, known_hosts_path: Path) -> SshCredentials:
+    """Reads the private key. Raises ConfigError that says what to do."""
+    where = f"NTP_CHECKER_SSH_KEY_PATH: {key_path}"
+    try:
+        key = asyncssh.read_private_key(key_path)
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{where} does not exist: make one with `ssh-keygen -t ed25519 -N '' -f {key_path}` "
+            f"and add {key_path}.pub to authorized_keys on the hosts"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{where} can't be read: {error.strerror}") from error
+    except asyncssh.KeyEncryptionError as error:
+        raise ConfigError(f"{where} has a passphrase: the checker needs a key without") from error
+    except asyncssh.KeyImportError as error:
+        raise ConfigError(f"{where} is not a private key: {error}") from error
+    return SshCredentials(keys=(key,), known_hosts_path=known_hosts_path)
+
+
+class SshShell:
+    """One host over one kept connection; logs in when first needed and again when it is lost."""
+
+    def __init__(self, host: Host, credentials: SshCredentials) -> None:
+        self._host = host
+        self._credentials = credentials
+        self._connection: asyncssh.SSHClientConnection | None = None
+        self._renew_at = 0.0  #: monotonic
+        self._login_lock = asyncio.Lock()
+        self._refused: AuthRejected | None = None
+        self._refused_until = 0.0  #: monotonic
+
+    async def login(self) -> None:
+        """See Shell.login. One login at a time; a kept connection is used for an hour."""
+        async with self._login_lock:
+            now = time.monotonic()
+            connection = self._connection
+            if connection is not None and not connection.is_closed() and now < self._renew_at:
+                return
+            if self._refused is not None and now < self._refused_until:
+                raise self._refused
+            if connection is not None:
+                connection.close()
+            self._connection, self._refused = None, None
+            try:
+                self._connection = await self._connect()
+            except AuthRejected as error:
+                self._refused, self._refused_until = error, now + REFUSED_BACK_OFF_S
+                raise
+            # S311: spreads logins over time, guards nothing.
+            jitter = 1 - RENEW_JITTER_RATIO * random.random()  # noqa: S311
+            self._renew_at = now + RENEW_AFTER_S * jitter
+
+    async def run(self, command: str, max_bytes: int) -> Capture:
+        """See Shell.run. A connection found dead at the first word is replaced once."""
+        await self.login()
+        try:
+            return await self._run(command, max_bytes)
+        except (asyncssh.Error, OSError):
+            self._drop()
+        await self.login()
+        try:
+            return await self._run(command, max_bytes)
+        except (asyncssh.Error, OSError) as error:
+            self._drop()
+            raise CommandFailed(f"the host runs no command for us: {error}", stage="run") from error
+
+    async def _run(self, command: str, max_bytes: int) -> Capture:
+        connection = self._connection
+        if connection is None:
+            raise asyncssh.ConnectionLost("connection was closed")
+        process: asyncssh.SSHClientProcess[bytes] = await connection.create_process(
+            command, encoding=None, stdin=asyncssh.DEVNULL, stderr=asyncssh.DEVNULL
+        )
+        try:
+            output = await read_bounded(process.stdout, max_bytes)
+            await process.wait_closed()
+        finally:
+            process.close()
+        if process.exit_status is None and connection.is_closed():
+            # A connection that dies in mid-output ends the output like a program that ends.
+            raise CommandFailed("the connection was lost while the host answered", stage="read")
+        return Capture(output=output, exit_status=process.exit_status)
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.abort()
+            self._connection = None
+
+    async def close(self) -> None:
+        """Ends the connection at once; the host sees it closed and ends what we ran."""
+        self._drop()
+
+    async def _connect(self) -> asyncssh.SSHClientConnection:
+        host = self._host
+        attempt = _Attempt(self._credentials.known_hosts_path)
+        try:
+            return await asyncssh.connect(
+                host.address,
+                host.port,
+                client_factory=lambda: attempt,
+                options=_options(host, self._credentials, attempt),
+            )
+        except asyncssh.HostKeyNotVerifiable as error:
+            raise attempt.host_key_rejected(host) from error
+        except asyncssh.KeyExchangeFailed as error:
+            if attempt.is_known and "host key" in str(error).lower():
+                # It no longer has a key of the kind that we know it by.
+                raise attempt.host_key_rejected(host) from error
+            raise attempt.unreachable(error) from error
+        except asyncssh.PermissionDenied as error:
+            raise AuthRejected(
+                f"{host.target} refuses our key for user {attempt.user}", stage="authenticate"
+            ) from error
+        except (asyncssh.Error, OSError) as error:
+            raise attempt.unreachable(error) from error
+
+
+class _Attempt(asyncssh.SSHClient):
+    """One login: how far it came, and whether the host was known before."""
+
+    def __init__(self, known_hosts_path: Path) -> None:
+        self.stage = "connect"
+        self.user = ""
+        self.is_known = False
+        self._known_hosts_path = known_hosts_path
+        self._known_hosts = _read_known_hosts(known_hosts_path)
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self.stage = "handshake"
+        self.user = conn.get_extra_info("username", "")
+
+    def match(self, host: str, _address: str, port: int | None) -> Sequence[Sequence[object]]:
+        """The keys known for exactly this host and port; no port means 22.
+
+        With a port, asyncssh's own look-up falls back to port 22, which is another server.
+        """
+        matched = self._known_hosts.match(f"[{host}]:{port}" if port else host, "", None)
+        self.is_known = bool(matched[0] or matched[1])
+        return matched
+
+    def host_key_rejected(self, host: Host) -> HostKeyRejected:
+        """The error for a host key that is not the known one, or that was never seen."""
+        known_hosts = self._known_hosts_path
+        if self.is_known:
+            return HostKeyRejected(
+                f"the host key of {host.target} is not the one in {known_hosts}: if that is "
+                f"meant to be, run `ntp-checker trust {host.target}`",
+                stage=HOST_KEY_CHANGED_STAGE,
+            )
+        return HostKeyRejected(
+            f"the host key of {host.target} is not in {known_hosts}: "
+            f"run `ntp-checker trust {host.target}`",
+            stage=UNKNOWN_HOST_KEY_STAGE,
+        )
+
+    def unreachable(self, error: Exception) -> Unreachable:
+        """The error for a host that gives no session; names the step that did not come about."""
+        reason = "time ran out" if isinstance(error, TimeoutError) else str(error)
+        reason = reason or type(error).__name__
+        return Unreachable(f"no SSH login: {self.stage}: {reason}", stage=self.stage)
+
+
+def _read_known_hosts(path: Path) -> asyncssh.SSHKnownHosts:
+    """Read at each login, so that `trust` takes effect without a restart. Raises Unreachable."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        text = ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise HostKeyRejected(f"can't read {path}: {error}", stage="known_hosts") from error
+    try:
+        return asyncssh.import_known_hosts(text)
+    except ValueError as error:
+        raise HostKeyRejected(f"{path}: {error}", stage="known_hosts") from error
+
+
+def _options(
+    host: Host, credentials: SshCredentials, attempt: _Attempt
+) -> asyncssh.SSHClientConnectionOptions:
+    return asyncssh.SSHClientConnectionOptions(
+        config=None,
+        username=host.user if host.user is not None else (),
+        client_keys=list(credentials.keys),
+        known_hosts=attempt.match,
+        x509_trusted_certs=[],
+        x509_trusted_cert_paths=[],
+        agent_path=None,
+        preferred_auth="publickey",
+        password_auth=False,
+        kbdint_auth=False,
+        host_based_auth=False,
+        gss_host=None,
+        pkcs11_provider=None,
+        compression_algs=None,
+        connect_timeout=LOGIN_TIMEOUT_S,
+        login_timeout=LOGIN_TIMEOUT_S,
+    )
