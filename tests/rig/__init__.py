@@ -1,0 +1,18 @@
+"""Real monitored hosts for tests: sshd, chronyd and gpsd, without root and without installing."""
+
+from tests.rig.chrony import ChronyState, References
+from tests.rig.host import ChronyAccess, RigHost
+from tests.rig.nmea import GpsFeed
+from tests.rig.processes import RigError, wait_until
+from tests.rig.rig import Rig
+
+__all__ = [
+    "ChronyAccess",
+    "ChronyState",
+    "GpsFeed",
+    "References",
+    "Rig",
+    "RigError",
+    "RigHost",
+    "wait_until",
+]

@@ -1,0 +1,124 @@
+"""A fleet of real hosts on this machine's loopback, gone without a trace afterwards."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from tests.rig.chrony import Blackhole, Chronyd, ChronyState, References
+from tests.rig.host import ChronyAccess, RigHost
+from tests.rig.nmea import GpsFeed
+from tests.rig.processes import Reaper, RigError
+from tests.rig.sshd import make_key
+
+#: Hosts get 127.0.2.1, 127.0.2.2, ...: a host's default name is its address, so it has its own.
+_HOST_NETWORK = "127.0.2"
+_HOSTS_MAX = 250
+
+
+class Rig:
+    """Real sshd, chronyd and gpsd for any number of hosts; a context manager.
+
+    Nothing is installed, no clock is touched, and everything ends with the `with` block, or with
+    this process, however that ends.
+    """
+
+    def __enter__(self) -> Self:
+        self._hosts_made = 0
+        self._stack = ExitStack()
+        with self._stack:
+            self._reaper = Reaper()
+            self._stack.callback(self._reaper.close)
+            self.folder = self._reaper.folder
+            self.ssh_key_path = self.folder / "login_key"
+            self.known_hosts_path = self.folder / "known_hosts"
+            self.known_hosts_path.touch()
+            make_key(self.ssh_key_path)
+            self._blackhole = Blackhole()
+            self._stack.callback(self._blackhole.close)
+            self.hosts: dict[str, RigHost] = {}
+            self.references = self.new_references()
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def host(
+        self,
+        name: str,
+        *,
+        clock_offset_s: float = 0.0,
+        chrony: ChronyState = ChronyState.HEALTHY,
+        gps: GpsFeed = GpsFeed.NONE,
+        chrony_access: ChronyAccess = ChronyAccess.COMMAND_PORT,
+        chrony_lines: Sequence[str] = (),
+        references: References | None = None,
+    ) -> RigHost:
+        """A new host, started and in the wanted state.
+
+        `clock_offset_s` is positive when the host's clock is ahead. `chrony_lines` are added to
+        its chrony.conf. `references` of its own (new_references) can be stopped without the other
+        hosts losing theirs. Raises RigError with the log of what did not start.
+        """
+        if name in self.hosts:
+            raise RigError(f"the rig has a host {name} already")
+        if self._hosts_made == _HOSTS_MAX:
+            raise RigError(f"a rig has at most {_HOSTS_MAX} hosts")
+        self._hosts_made += 1
+        folder = self.folder / f"h{self._hosts_made}"
+        folder.mkdir(mode=0o700)
+        chronyd = Chronyd(
+            folder,
+            self._reaper,
+            state=chrony,
+            references_port=(references or self.references).port,
+            blackhole_port=self._blackhole.port,
+            clock_offset_s=clock_offset_s,
+            extra_lines=chrony_lines,
+        )
+        host = RigHost(
+            name,
+            address=f"{_HOST_NETWORK}.{self._hosts_made}",
+            folder=folder,
+            reaper=self._reaper,
+            login_key=self.ssh_key_path.with_suffix(".pub").read_text("ascii").strip(),
+            chronyd=chronyd,
+            feed=gps,
+            chrony_access=chrony_access,
+        )
+        self._stack.callback(host.stop)
+        host.start()
+        with self.known_hosts_path.open("a", encoding="ascii") as known_hosts:
+            known_hosts.write(host.known_hosts_line)
+        self.hosts[name] = host
+        return host
+
+    def new_references(self, *, stratum: int = 1) -> References:
+        """Three more reference servers, started; a host of them is one stratum below."""
+        folder = self.folder / f"r{self._hosts_made}-{len(list(self.folder.iterdir()))}"
+        folder.mkdir(mode=0o700)
+        references = References(folder, self._reaper, stratum=stratum)
+        self._stack.callback(references.stop)
+        references.start()
+        return references
+
+    def stop_references(self) -> None:
+        """All hosts with the rig's own references lose their sources while they run."""
+        self.references.stop()
+
+    def start_references(self) -> None:
+        """The rig's own references serve again, at the same port."""
+        self.references.start()
+
+    def env(self) -> dict[str, str]:
+        """The product's settings for logging in to the rig's hosts."""
+        return {
+            "NTP_CHECKER_SSH_KEY_PATH": str(self.ssh_key_path),
+            "NTP_CHECKER_SSH_KNOWN_HOSTS_PATH": str(self.known_hosts_path),
+        }
