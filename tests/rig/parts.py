@@ -1,13 +1,9 @@
-"""Finds the real programs that tests stand on: installed, or unpacked into a cache.
-
-`python -m tests.rig.parts [PROGRAM...]` fetches them ahead of time and prints where they are.
-"""
+"""Finds the real programs that tests stand on: installed, or unpacked into a cache."""
 
 import functools
 import shlex
 import shutil
 import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,22 +147,3 @@ def openssh_version() -> tuple[int, int]:
     told = subprocess.run([find_part("ssh"), "-V"], capture_output=True, text=True, check=True)
     major, minor = told.stderr.split("OpenSSH_", 1)[1].split("p", 1)[0].split(",")[0].split(".")
     return int(major), int(minor)
-
-
-def main(programs: list[str]) -> int:
-    """Fetches the named programs, or all; 1 if one can't be had."""
-    failed = False
-    for program in programs or list(PARTS):
-        if program not in PARTS:
-            print(f"{program}: not a known part; known: {', '.join(PARTS)}", file=sys.stderr)
-            return 2
-        try:
-            print(f"{program}: {find_part(program)}", flush=True)
-        except PartMissingError as err:
-            print(err, file=sys.stderr)
-            failed = True
-    return int(failed)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

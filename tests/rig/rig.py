@@ -1,5 +1,6 @@
 """A fleet of real hosts on this machine's loopback, gone without a trace afterwards."""
 
+import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
@@ -12,8 +13,8 @@ from tests.rig.processes import Reaper, RigError
 from tests.rig.sshd import make_key
 
 #: Hosts get 127.0.2.1, 127.0.2.2, ...: a host's default name is its address, so it has its own.
-_HOST_NETWORK = "127.0.2"
-_HOSTS_MAX = 250
+_FIRST_NETWORK = 2
+_HOSTS_PER_NETWORK = 250
 
 
 class Rig:
@@ -25,6 +26,7 @@ class Rig:
 
     def __enter__(self) -> Self:
         self._hosts_made = 0
+        self._references_made = 0
         self._stack = ExitStack()
         with self._stack:
             self._reaper = Reaper()
@@ -68,8 +70,7 @@ class Rig:
         """
         if name in self.hosts:
             raise RigError(f"the rig has a host {name} already")
-        if self._hosts_made == _HOSTS_MAX:
-            raise RigError(f"a rig has at most {_HOSTS_MAX} hosts")
+        network, number = divmod(self._hosts_made, _HOSTS_PER_NETWORK)
         self._hosts_made += 1
         folder = self.folder / f"h{self._hosts_made}"
         folder.mkdir(mode=0o700)
@@ -84,7 +85,7 @@ class Rig:
         )
         host = RigHost(
             name,
-            address=f"{_HOST_NETWORK}.{self._hosts_made}",
+            address=f"127.0.{_FIRST_NETWORK + network}.{number + 1}",
             folder=folder,
             reaper=self._reaper,
             login_key=self.ssh_key_path.with_suffix(".pub").read_text("ascii").strip(),
@@ -99,9 +100,16 @@ class Rig:
         self.hosts[name] = host
         return host
 
+    def retire(self, host: RigHost) -> None:
+        """Stops a host for good. Its line in known_hosts stays; no later host has its address."""
+        host.stop()
+        shutil.rmtree(host.folder)
+        del self.hosts[host.name]
+
     def new_references(self, *, stratum: int = 1) -> References:
         """Three more reference servers, started; a host of them is one stratum below."""
-        folder = self.folder / f"r{self._hosts_made}-{len(list(self.folder.iterdir()))}"
+        self._references_made += 1
+        folder = self.folder / f"r{self._references_made}"
         folder.mkdir(mode=0o700)
         references = References(folder, self._reaper, stratum=stratum)
         self._stack.callback(references.stop)
