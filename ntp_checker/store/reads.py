@@ -1,0 +1,262 @@
+"""What the dashboard reads: the fleet now, and offsets over time. Sync, read-only.
+
+Every function takes a connection from `reading`, which bounds the wait for a connection and for
+each statement, and turns psycopg's errors into StoreError.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, LiteralString, cast
+
+import orjson
+from psycopg import errors
+from psycopg_pool import PoolTimeout
+
+from ntp_checker.errors import SchemaMismatch, StoreError
+from ntp_checker.model import Status
+from ntp_checker.store.codes import STATUS_NUMBER
+from ntp_checker.store.migrate import load_migrations
+from ntp_checker.store.pool import ReaderConnection, ReaderPool, store_errors
+from ntp_checker.store.queries import load_queries
+
+#: how long a page waits for a free connection; also how long it takes to say "database down"
+CONNECTION_WAIT_S = 3.0
+
+_STATUS_BY_NUMBER = {number: status for status, number in STATUS_NUMBER.items()}
+
+
+class ReadTooSlow(StoreError):
+    """The database could not answer within the statement's time limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostNow:
+    """One watched host and its newest sample."""
+
+    name: str
+    interval_s: float | None  #: between two looks, as in force; None if it was not stored
+    status: Status | None  #: None without a sample
+    slot_at: datetime | None  #: the sample's slot
+    sample: dict[str, Any] | None  #: the API's JSON, without the long lists unless read whole
+    selected: dict[str, Any] | None = None  #: the selected source; None for none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetNow:
+    """All watched hosts at one moment of the database's clock."""
+
+    now_at: datetime
+    hosts: Sequence[HostNow]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A range of time in whole buckets that begin at multiples of `resolution_s` of the epoch."""
+
+    from_s: int  #: epoch seconds, included
+    to_s: int  #: epoch seconds, not included
+    resolution_s: int
+
+    @property
+    def buckets(self) -> int:
+        """How many buckets the window has."""
+        return (self.to_s - self.from_s) // self.resolution_s
+
+
+@dataclass(slots=True, kw_only=True)
+class OffsetSeries:
+    """Offsets of one host, or of the fleet, in columns of equal length; ns, positive = ahead.
+
+    None in a bucket without readings (`n` is 0 there), and for the deviation of a single reading.
+    """
+
+    host: str | None  #: None = the fleet
+    t: list[int]  #: start of each bucket, epoch seconds
+    n: list[int] = field(default_factory=list)
+    mean: list[int | None] = field(default_factory=list)
+    min: list[int | None] = field(default_factory=list)
+    max: list[int | None] = field(default_factory=list)
+    stddev: list[int | None] = field(default_factory=list)
+    p01: list[int | None] = field(default_factory=list)
+    p05: list[int | None] = field(default_factory=list)
+    p50: list[int | None] = field(default_factory=list)
+    p95: list[int | None] = field(default_factory=list)
+    p99: list[int | None] = field(default_factory=list)
+
+
+#: the columns in the order of the statements' results, after host_id, bucket and count
+_FIGURES = ("mean", "min", "max", "stddev", "p01", "p05", "p50", "p95", "p99")
+
+
+@contextmanager
+def reading(pool: ReaderPool, *, limit_s: float) -> Iterator[ReaderConnection]:
+    """A connection in a read-only transaction whose statements take at most `limit_s` each.
+
+    Raises StoreError when the database does not answer, ReadTooSlow at the limit and
+    SchemaMismatch when the tables are not there.
+    """
+    try:
+        with (
+            store_errors(),
+            pool.connection(timeout=CONNECTION_WAIT_S) as connection,
+            connection.transaction(),
+        ):
+            limit = {"limit": f"{round(limit_s * 1000)}ms"}
+            connection.execute(_statement("limit_statements"), limit)
+            yield connection
+    except StoreError as err:
+        match err.__cause__:
+            case errors.QueryCanceled():
+                raise ReadTooSlow(f"the database needs more than {limit_s:g} s for this") from err
+            case errors.UndefinedTable() | errors.InvalidSchemaName():
+                raise SchemaMismatch(
+                    "no schema in the database: run `ntp-checker db init`"
+                ) from err
+            case PoolTimeout():
+                raise StoreError("no connection to the database") from err
+        raise
+
+
+def check_schema(connection: ReaderConnection) -> None:
+    """Raises SchemaMismatch unless the database's schema is the one this code was made for."""
+    row = connection.execute(_statement("schema_version")).fetchone()
+    found, wanted = row[0] if row else 0, _schema_wanted()
+    if found < wanted:
+        raise SchemaMismatch(
+            f"schema metrics is at version {found}, {wanted} is needed: run `ntp-checker db migrate`"
+        )
+    if found > wanted:
+        raise SchemaMismatch(
+            f"schema metrics is at version {found}, this release knows {wanted}: use the newer one"
+        )
+
+
+def read_clock(connection: ReaderConnection) -> datetime:
+    """The database's time."""
+    row = connection.execute(_statement("clock")).fetchone()
+    if row is None:
+        raise StoreError("the database gave no time")
+    return cast(datetime, row[0])
+
+
+def read_fleet(connection: ReaderConnection) -> FleetNow:
+    """Every watched host by name, samples without the lists of sources and satellites."""
+    rows = connection.execute(_statement("fleet")).fetchall()
+    hosts = [
+        HostNow(
+            name=name,
+            interval_s=interval_s,
+            status=_status(status),
+            slot_at=slot_at,
+            sample=_json(sample),
+            selected=_json(selected),
+        )
+        for name, interval_s, status, slot_at, sample, selected in rows
+    ]
+    # Asked after the rows, so that no sample comes from the future.
+    return FleetNow(now_at=read_clock(connection), hosts=hosts)
+
+
+def read_fleet_whole(connection: ReaderConnection) -> FleetNow:
+    """Every watched host by name, samples with their sources and satellites."""
+    rows = connection.execute(_statement("fleet_whole")).fetchall()
+    hosts = []
+    for name, interval_s, status, slot_at, sample_text, sources, satellites in rows:
+        sample = _json(sample_text)
+        if sample is not None:
+            sample["sources"] = _json(sources)
+            if sample.get("gps"):
+                sample["gps"]["satellites"] = _json(satellites) or []
+        hosts.append(
+            HostNow(
+                name=name,
+                interval_s=interval_s,
+                status=_status(status),
+                slot_at=slot_at,
+                sample=sample,
+            )
+        )
+    return FleetNow(now_at=read_clock(connection), hosts=hosts)
+
+
+def read_hosts(connection: ReaderConnection) -> list[dict[str, Any]]:
+    """The watched hosts as they are configured, by name."""
+    keys = ("name", "target", "role", "has_gps", "group", "added_at")
+    rows = connection.execute(_statement("hosts")).fetchall()
+    return [dict(zip(keys, row, strict=True)) for row in rows]
+
+
+def find_hosts(
+    connection: ReaderConnection, names: Sequence[str]
+) -> dict[str, tuple[int, float | None]]:
+    """Number and interval in seconds of each of these hosts that is known, watched or not."""
+    rows = connection.execute(_statement("host_ids"), {"names": list(names)}).fetchall()
+    return {name: (host_id, interval_s) for host_id, name, interval_s in rows}
+
+
+def read_fleet_interval(connection: ReaderConnection) -> float | None:
+    """The shortest interval among the watched hosts, seconds; None if none is stored."""
+    row = connection.execute(_statement("fleet_interval")).fetchone()
+    return row[0] if row else None
+
+
+def read_offsets(
+    connection: ReaderConnection, window: Window, hosts: Sequence[tuple[int, str]]
+) -> list[OffsetSeries]:
+    """One series per (number, name) of `hosts`, in their order; without hosts the fleet's own.
+
+    Computed from the raw samples: all figures are exact, percentiles too.
+    """
+    bounds = {
+        "resolution_s": window.resolution_s,
+        # Moments, not numbers, so that the planner can leave partitions out.
+        "from_at": _moment(window.from_s),
+        "to_at": _moment(window.to_s),
+    }
+    if hosts:
+        wanted: list[tuple[int, str | None]] = list(hosts)
+        bounds["host_ids"] = [host_id for host_id, _ in hosts]
+        cursor = connection.execute(_statement("offset_of_hosts"), bounds)
+    else:
+        wanted = [(0, None)]
+        cursor = connection.execute(_statement("offset_of_fleet"), bounds)
+    series = {host_id: _empty_series(name, window) for host_id, name in wanted}
+    for host_id, bucket_s, readings, *figures in cursor:
+        one = series[host_id]
+        at = (bucket_s - window.from_s) // window.resolution_s
+        one.n[at] = readings
+        for column, figure in zip(_FIGURES, figures, strict=True):
+            getattr(one, column)[at] = figure
+    return [series[host_id] for host_id, _ in wanted]
+
+
+def _empty_series(name: str | None, window: Window) -> OffsetSeries:
+    one = OffsetSeries(host=name, t=list(range(window.from_s, window.to_s, window.resolution_s)))
+    one.n = [0] * window.buckets
+    for column in _FIGURES:
+        setattr(one, column, [None] * window.buckets)
+    return one
+
+
+def _moment(epoch_s: int) -> datetime:
+    return datetime.fromtimestamp(epoch_s, UTC)
+
+
+def _status(number: int | None) -> Status | None:
+    return None if number is None else _STATUS_BY_NUMBER[number]
+
+
+def _json(text: str | None) -> Any:  # noqa: ANN401  -- whatever the column's list or object is
+    return None if text is None else orjson.loads(text)
+
+
+def _statement(name: str) -> LiteralString:
+    return load_queries("reads")[name]
+
+
+@cache
+def _schema_wanted() -> int:
+    return load_migrations()[-1].version

@@ -1,0 +1,40 @@
+"""The dashboard: pages for people, JSON for programs, over the database and nothing else."""
+
+from flask import Flask
+
+from ntp_checker.store.pool import ReaderPool
+from ntp_checker.web.api import make_api
+from ntp_checker.web.assets import Assets
+from ntp_checker.web.errors import add_error_pages
+from ntp_checker.web.health import make_health
+from ntp_checker.web.pages import make_pages
+from ntp_checker.web.responses import BODY_LIMIT_BYTES, add_response_rules
+from ntp_checker.web.services import Services
+
+
+def create_app(
+    *, read_pool: ReaderPool, interval_s: float, version: str, public_url: str | None = None
+) -> Flask:
+    """The WSGI application; all it needs is passed in.
+
+    `interval_s` stands for the interval of hosts that have none stored; `public_url` is where
+    people reach the dashboard, if that is known.
+    """
+    app = Flask(__name__, static_folder=None, template_folder="templates")
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    services = Services(
+        read_pool=read_pool,
+        interval_s=interval_s,
+        version=version,
+        assets=Assets(),
+        is_https=(public_url or "").startswith("https://"),
+    )
+    app.extensions["ntp_checker"] = services
+    add_response_rules(app, services)
+    add_error_pages(app, services)
+    app.register_blueprint(make_pages(services))
+    app.register_blueprint(make_api(services))
+    app.register_blueprint(make_health(services))
+    return app

@@ -1,0 +1,107 @@
+"""Errors in the words of whoever asked: JSON under /api, a page elsewhere. No details leak."""
+
+from datetime import UTC, datetime
+
+import structlog
+from flask import Flask, Response, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from ntp_checker.errors import SchemaMismatch, StoreError
+from ntp_checker.store.reads import ReadTooSlow
+from ntp_checker.web.arguments import BadArgument
+from ntp_checker.web.format import format_moment
+from ntp_checker.web.responses import error_response, request_id
+from ntp_checker.web.services import Services
+
+log = structlog.get_logger()
+
+#: when a client may ask again after a 503
+RETRY_AFTER_S = 5
+
+_WORDS = {
+    400: ("Not understood", "The address has an argument that is not understood."),
+    404: ("Not here", "There is no such page."),
+    405: ("Not allowed", "This address can only be read."),
+    413: ("Too much", "The request is larger than anything this server takes."),
+    500: ("Something broke", "This is our mistake. The log has it under the request's number."),
+}
+_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+class Busy(StoreError):
+    """As many charts as allowed are being computed already."""
+
+
+def add_error_pages(app: Flask, services: Services) -> None:
+    """Gives every error its answer."""
+
+    def page(status: int, heading: str, explanation: str, *, retry: str = "") -> Response:
+        text = render_template(
+            "error.html",
+            heading=heading,
+            explanation=explanation,
+            retry=retry,
+            request_id=request_id(),
+            now_text=format_moment(datetime.now(UTC)),
+            version=services.version,
+        )
+        return make_response(text, status)
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> Response:
+        status = error.code or 500
+        heading, explanation = _WORDS.get(status, (error.name, error.description or ""))
+        if _is_api():
+            answer = error_response(status, _CODES.get(status, "error"), explanation)
+        else:
+            answer = page(status, heading, explanation)
+        if allowed := getattr(error, "valid_methods", None):
+            answer.headers["Allow"] = ", ".join(allowed)
+        return answer
+
+    @app.errorhandler(BadArgument)
+    def bad_argument(error: BadArgument) -> Response:
+        if _is_api():
+            return error_response(error.status, error.code, str(error))
+        return page(error.status, "Not understood", str(error))
+
+    @app.errorhandler(StoreError)
+    def store_error(error: StoreError) -> Response:
+        log.warning("database read failed", request_id=request_id(), path=request.path, error=error)
+        code, heading, explanation = _store_words(error)
+        if _is_api():
+            answer = error_response(503, code, explanation)
+        else:
+            answer = page(503, heading, explanation, retry="/readyz")
+        answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return answer
+
+    @app.errorhandler(Exception)
+    def broken(error: Exception) -> Response:
+        log.error("request failed", request_id=request_id(), path=request.path, exc_info=error)
+        if _is_api():
+            return error_response(500, "internal", _WORDS[500][1])
+        return page(500, *_WORDS[500])
+
+
+def _is_api() -> bool:
+    return request.path == "/api" or request.path.startswith("/api/")
+
+
+def _store_words(error: StoreError) -> tuple[str, str, str]:
+    """Code, heading and explanation; of the database's own words only ours."""
+    if isinstance(error, SchemaMismatch):
+        return "schema_mismatch", "The database does not fit", f"{str(error).capitalize()}."
+    if isinstance(error, ReadTooSlow):
+        return "too_slow", "That took too long", f"{str(error).capitalize()}. Try a shorter range."
+    if isinstance(error, Busy):
+        return "busy", "Busy", "Other charts are being computed; try again in a moment."
+    return (
+        "database_down",
+        "The database does not answer",
+        (
+            "The dashboard itself is up, but it can show nothing without its database. "
+            "The checker goes on looking meanwhile and keeps what it sees. "
+            "This page comes back by itself."
+        ),
+    )

@@ -1,0 +1,110 @@
+"""Runs the dashboard under gunicorn, in this process and one worker with threads."""
+
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Callable
+
+import structlog
+from flask import Flask
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has none
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]  # it has none
+
+from ntp_checker.errors import ConfigError, NtpCheckerError
+
+log = structlog.get_logger()
+
+#: requests under way may finish within this after SIGTERM or SIGINT
+GRACE_S = 3
+#: a worker that shows no sign of life for this long is replaced
+_WORKER_SILENCE_S = 30
+_BACKLOG = 256
+
+
+class DashboardFailed(NtpCheckerError):
+    """The server ended by itself; the log says why."""
+
+
+def serve(make_app: Callable[[], Flask], host: str, port: int, *, threads: int = 8) -> None:
+    """Serves until SIGTERM or SIGINT, then ends within 5 s.
+
+    `make_app` is called in the worker, after the fork, so that it can open connections.
+    Port 0 takes any free one; the log says which. Raises ConfigError when the address can't be
+    listened on, and DashboardFailed when the worker does not start.
+    """
+    with contextlib.closing(_listen(host, port)) as listener:
+        bound_host, bound_port = listener.getsockname()[:2]
+        shown = f"[{bound_host}]" if ":" in bound_host else bound_host
+        log.info("dashboard listens", url=f"http://{shown}:{bound_port}/")
+        try:
+            Arbiter(_Server(make_app, listener, threads)).run()
+        except SystemExit as err:
+            if err.code not in (None, 0):
+                raise DashboardFailed("the dashboard could not be started") from err
+
+
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's settings; none is read from files or the environment."""
+
+    def __init__(
+        self, make_app: Callable[[], Flask], listener: socket.socket, threads: int
+    ) -> None:
+        self._make_app = make_app
+        self._listener = listener
+        self._threads = threads
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings = {
+            "bind": [f"fd://{self._listener.fileno()}"],
+            "worker_class": "gthread",
+            "workers": 1,
+            "threads": self._threads,
+            "timeout": _WORKER_SILENCE_S,
+            "graceful_timeout": GRACE_S,
+            "keepalive": 15,
+            "worker_connections": 1000,
+            # On disk its heartbeat file can block the worker; not every system has this folder.
+            "worker_tmp_dir": next((d for d in ("/dev/shm",) if os.access(d, os.W_OK)), None),  # noqa: S108
+            "control_socket_disable": True,
+            "accesslog": None,
+            "errorlog": "-",
+            "loglevel": "warning",
+            "limit_request_line": 8190,
+            "limit_request_fields": 64,
+            # Nothing in a request's headers is believed.
+            "forwarded_allow_ips": "",
+            "secure_scheme_headers": {},
+        }
+        for name, value in settings.items():
+            # An older gunicorn lacks the newest of these, and the feature with it.
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        try:
+            return self._make_app()
+        except NtpCheckerError as err:
+            log.error("dashboard not started", error=str(err))  # noqa: TRY400  -- the text is enough
+            sys.exit(Arbiter.APP_LOAD_ERROR)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            listener.bind(address)
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as err:
+        reason = err.strerror or str(err)
+        raise ConfigError(f"NTP_CHECKER_LISTEN: can't listen on {host}:{port}: {reason}") from err
+    return listener

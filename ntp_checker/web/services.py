@@ -1,0 +1,22 @@
+"""What the views stand on, made once by create_app and passed to them."""
+
+from dataclasses import dataclass, field
+from threading import BoundedSemaphore
+
+from ntp_checker.store.pool import ReaderPool
+from ntp_checker.web.assets import Assets
+
+#: charts computed at the same time; the other threads stay free for pages and health
+CHARTS_AT_ONCE = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The dashboard's parts."""
+
+    read_pool: ReaderPool
+    interval_s: float  #: of hosts whose own interval is not stored
+    version: str
+    assets: Assets
+    is_https: bool  #: people reach the dashboard over https
+    charts: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(CHARTS_AT_ONCE))
