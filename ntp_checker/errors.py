@@ -63,6 +63,14 @@ class SchemaMismatch(StoreError):
     """The database's schema is older or newer than this code; the text names the command."""
 
 
+class PartitionMissing(StoreError):
+    """A sample's day has no partition; the writer makes it and tries again."""
+
+
+class RowsRefused(StoreError):
+    """A value among these rows that PostgreSQL never takes; the writer finds which row it is."""
+
+
 class SendError(NtpCheckerError):
     """A channel did not take a message; ends in the outbox."""
 

@@ -1,0 +1,64 @@
+"""Keeps the partitions made ahead and drops those past retention."""
+
+import asyncio
+
+import structlog
+
+from ntp_checker.errors import StoreError
+from ntp_checker.store.partitions import PartitionOutcome, maintain
+from ntp_checker.store.pool import CheckerPool, store_errors
+
+log = structlog.get_logger()
+
+#: Hourly costs milliseconds, sees to it that days are made ahead, and tries busy drops again.
+MAINTENANCE_INTERVAL_S = 3_600.0
+RETRY_S = 60.0
+RUN_TIMEOUT_S = 120.0
+
+
+async def maintain_once(
+    pool: CheckerPool, *, retention_days: int, premake_days: int
+) -> list[PartitionOutcome]:
+    """One run, with what changed in the log. Raises StoreError if it could not be made."""
+    try:
+        async with asyncio.timeout(RUN_TIMEOUT_S):
+            with store_errors():
+                async with pool.connection() as conn:
+                    outcomes = await maintain(
+                        conn, retention_days=retention_days, premake_days=premake_days
+                    )
+    except TimeoutError as err:
+        raise StoreError(f"no answer within {RUN_TIMEOUT_S:g} s") from err
+    for outcome in outcomes:
+        if outcome.outcome in {"created", "dropped"}:
+            log.info("partition changed", partition=outcome.partition, outcome=outcome.outcome)
+        elif outcome.outcome != "present":
+            log.warning(
+                "partition left for the next run",
+                partition=outcome.partition,
+                action=outcome.action,
+                outcome=outcome.outcome,
+            )
+    return outcomes
+
+
+async def run_maintenance(
+    pool: CheckerPool, stop: asyncio.Event, *, retention_days: int, premake_days: int
+) -> None:
+    """At once and then hourly until `stop`; each minute while it can't."""
+    has_failed = False
+    while not stop.is_set():
+        pause_s = MAINTENANCE_INTERVAL_S
+        try:
+            await maintain_once(pool, retention_days=retention_days, premake_days=premake_days)
+            has_failed = False
+        except StoreError as err:
+            pause_s = RETRY_S
+            if not has_failed:
+                log.warning("partitions could not be maintained", reason=str(err))
+            has_failed = True
+        try:
+            async with asyncio.timeout(pause_s):
+                await stop.wait()
+        except TimeoutError:
+            continue

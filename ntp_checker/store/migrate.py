@@ -1,0 +1,183 @@
+"""Brings a database's schema to this code's version. Sync; run by commands and at the start."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import structlog
+
+from ntp_checker.errors import SchemaMismatch, StoreError
+from ntp_checker.resources import sql_path
+from ntp_checker.store.pool import ReaderConnection, conninfo_for, store_errors
+from ntp_checker.store.queries import load_queries
+
+log = structlog.get_logger()
+
+_FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One file in `migrations/`."""
+
+    version: int
+    name: str
+    sql: str
+    checksum: str  #: SHA-256 of the file, hexadecimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaStatus:
+    """What a database has, against what this code wants."""
+
+    version: int  #: of the database; 0 = empty
+    wanted: int  #: of this code
+
+    @property
+    def is_current(self) -> bool:
+        """True if the two are the same."""
+        return self.version == self.wanted
+
+
+def load_migrations(folder: Path | None = None) -> list[Migration]:
+    """All migrations of this installation, in order; their numbers have no gap."""
+    folder = folder or sql_path("migrations")
+    migrations = []
+    for path in sorted(folder.glob("*.sql")):
+        match = _FILE_NAME.fullmatch(path.name)
+        if not match:
+            raise StoreError(f"{path} is not named NNNN_name.sql")
+        content = path.read_bytes()
+        migrations.append(
+            Migration(
+                version=int(match[1]),
+                name=match[2],
+                sql=content.decode("utf-8"),
+                checksum=hashlib.sha256(content).hexdigest(),
+            )
+        )
+    if [migration.version for migration in migrations] != list(range(1, len(migrations) + 1)):
+        raise StoreError(f"the migrations in {folder} are not numbered 1, 2, 3 …")
+    return migrations
+
+
+def schema_status(
+    conn: ReaderConnection, migrations: list[Migration] | None = None
+) -> SchemaStatus:
+    """The database's version beside this code's.
+
+    Raises SchemaMismatch for a migration that was changed after it was applied here, and for a
+    schema `metrics` that is not ours.
+    """
+    migrations = load_migrations() if migrations is None else migrations
+    queries = load_queries("migrate")
+    with store_errors():
+        if not _one_value(conn, queries["is_installed"]):
+            if _one_value(conn, queries["foreign_tables"]):
+                raise SchemaMismatch(
+                    "the database has a schema metrics that NTP Checker did not make: "
+                    "give it a database of its own"
+                )
+            return SchemaStatus(version=0, wanted=len(migrations))
+        applied = conn.execute(queries["applied"]).fetchall()
+    for (version, checksum), migration in zip(applied, migrations, strict=False):
+        if (version, checksum) != (migration.version, migration.checksum):
+            raise SchemaMismatch(
+                f"migration {version} in the database is not this release's "
+                f"{migration.version:04}_{migration.name}: "
+                "install the release that made the database"
+            )
+    return SchemaStatus(version=len(applied), wanted=len(migrations))
+
+
+def migrate(conn: ReaderConnection, migrations: list[Migration] | None = None) -> list[str]:
+    """Applies what is missing, each in its own transaction; returns the names of what it applied.
+
+    `conn` is in autocommit. A run that was cut off goes on where it ended; two at once take
+    turns. Raises SchemaMismatch if the database is newer, StoreError if a migration fails.
+    """
+    migrations = load_migrations() if migrations is None else migrations
+    queries = load_queries("migrate")
+    with store_errors(), _turn(conn):
+        status = schema_status(conn, migrations)
+        if status.version > status.wanted:
+            raise _mismatch(status)
+        for migration in migrations[status.version :]:
+            with conn.transaction():
+                # Without parameters the file goes as it is: many statements at once.
+                conn.execute(migration.sql.encode())
+                conn.execute(
+                    queries["record"],
+                    {
+                        "version": migration.version,
+                        "name": migration.name,
+                        "checksum": migration.checksum,
+                    },
+                )
+            log.info("schema migrated", version=migration.version, name=migration.name)
+    return [migration.name for migration in migrations[status.version :]]
+
+
+def init_or_check(url: str, initialise: bool) -> None:
+    """Afterwards the database has exactly this code's schema; an empty one is filled only if
+    `initialise`, which the embedded server is started with.
+
+    Raises SchemaMismatch, naming the command to run, and StoreError without a database.
+    """
+    with connect(url) as conn:
+        status = schema_status(conn)
+        if status.version == 0 and initialise:
+            migrate(conn)
+        elif not status.is_current:
+            raise _mismatch(status)
+
+
+@contextmanager
+def connect(url: str) -> Iterator[ReaderConnection]:
+    """One connection in autocommit, for a command's work. Raises StoreError if there is none."""
+    with store_errors():
+        conn = psycopg.connect(
+            conninfo_for(url, application_name="ntp-checker db"), autocommit=True
+        )
+    with conn:
+        yield conn
+
+
+def _mismatch(status: SchemaStatus) -> SchemaMismatch:
+    if status.version == 0:
+        return SchemaMismatch(
+            "the database is empty: run `ntp-checker db init` or `psql -f schema.sql`"
+        )
+    if status.version < status.wanted:
+        return SchemaMismatch(
+            f"the database's schema is at version {status.version}, this release needs "
+            f"{status.wanted}: run `ntp-checker db migrate`"
+        )
+    return SchemaMismatch(
+        f"the database's schema is at version {status.version}, this release knows only "
+        f"{status.wanted}: install the newer release that made it"
+    )
+
+
+@contextmanager
+def _turn(conn: ReaderConnection) -> Iterator[None]:
+    """Holds the lock of those who change the schema; it ends with the session at the latest."""
+    queries = load_queries("migrate")
+    conn.execute(queries["set_limits"])
+    conn.execute(queries["lock"])
+    try:
+        yield
+    finally:
+        if not conn.broken:
+            conn.execute(queries["unlock"])
+
+
+def _one_value(conn: ReaderConnection, query: str) -> object:
+    row = conn.execute(query).fetchone()
+    if row is None:
+        raise StoreError(f"no answer to: {query}")
+    return row[0]

@@ -1,0 +1,23 @@
+-- name: lock
+-- Serialises with schema.sql, which takes the same lock ("ntp_sche" in ASCII).
+SELECT pg_advisory_lock(x'6e74705f73636865'::bigint);
+
+-- name: unlock
+SELECT pg_advisory_unlock(x'6e74705f73636865'::bigint);
+
+-- name: is_installed
+SELECT to_regclass('metrics.schema_migration') IS NOT NULL;
+
+-- name: applied
+SELECT version, checksum FROM metrics.schema_migration ORDER BY version;
+
+-- name: foreign_tables
+-- What lies in the schema though it is not ours.
+SELECT count(*) FROM pg_catalog.pg_class WHERE relnamespace = to_regnamespace('metrics');
+
+-- name: record
+INSERT INTO metrics.schema_migration (version, name, checksum)
+VALUES (%(version)s, %(name)s, %(checksum)s);
+
+-- name: set_limits
+SELECT set_config('lock_timeout', '30s', false), set_config('statement_timeout', '0', false);

@@ -1,0 +1,138 @@
+"""Connections to PostgreSQL, and what its errors mean for us.
+
+Every session is in UTC, in autocommit (who calls a store function owns the transaction), and
+finds out by itself when the network is cut without a word.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from ntp_checker.errors import ConfigError, PartitionMissing, RowsRefused, StoreError
+
+CheckerConnection = psycopg.AsyncConnection[TupleRow]
+CheckerPool = AsyncConnectionPool[CheckerConnection]
+ReaderConnection = psycopg.Connection[TupleRow]
+ReaderPool = ConnectionPool[ReaderConnection]
+
+CONNECT_TIMEOUT_S = 5
+#: How long a caller waits for a connection of the pool.
+CHECKOUT_TIMEOUT_S = 5.0
+#: The pool doubles its pauses between attempts without a cap; this ends a series of them. The
+#: next caller begins a new one, so a healed database is found within seconds.
+RECONNECT_TIMEOUT_S = 4.0
+
+_CHECKER_OPTIONS = (
+    "-c timezone=UTC -c statement_timeout=30s -c lock_timeout=10s"
+    " -c idle_in_transaction_session_timeout=60s -c client_min_messages=warning"
+)
+_READER_OPTIONS = (
+    "-c timezone=UTC -c statement_timeout=10s -c lock_timeout=5s"
+    " -c idle_in_transaction_session_timeout=30s -c default_transaction_read_only=on"
+)
+# A cut network is noticed in 10 + 3 x 5 s when idle, and in 20 s with data under way.
+_TCP: dict[str, Any] = {
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+
+
+def conninfo_for(url: str, *, application_name: str, options: str = "-c timezone=UTC") -> str:
+    """`url` with our session settings; what the URL says itself comes first.
+
+    Raises ConfigError if it is no connection string.
+    """
+    try:
+        given = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as err:
+        raise ConfigError(f"DATABASE_URL is no connection string: {_one_line(err)}") from err
+    ours: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "application_name": application_name,
+        "client_encoding": "UTF8",
+        **_TCP,
+    }
+    merged = {**ours, **{key: value for key, value in given.items() if value is not None}}
+    merged["options"] = f"{options} {given.get('options') or ''}".strip()
+    return make_conninfo("", **merged)
+
+
+async def open_checker_pool(url: str) -> CheckerPool:
+    """The checker's pool; connects in the background, so it opens without a database, too."""
+    _quiet_pool_log()
+    pool = AsyncConnectionPool(
+        conninfo_for(url, application_name="ntp-checker", options=_CHECKER_OPTIONS),
+        connection_class=CheckerConnection,
+        kwargs={"autocommit": True},
+        min_size=1,
+        max_size=4,
+        timeout=CHECKOUT_TIMEOUT_S,
+        reconnect_timeout=RECONNECT_TIMEOUT_S,
+        name="checker",
+        open=False,
+    )
+    await pool.open()
+    return pool
+
+
+def open_reader_pool(url: str, *, max_size: int = 8) -> ReaderPool:
+    """The dashboard's pool, read-only; each connection is tried before it is handed out.
+
+    To be opened after the fork in a server that forks.
+    """
+    _quiet_pool_log()
+    return ConnectionPool(
+        conninfo_for(url, application_name="ntp-checker dashboard", options=_READER_OPTIONS),
+        connection_class=ReaderConnection,
+        kwargs={"autocommit": True},
+        min_size=1,
+        max_size=max_size,
+        timeout=CHECKOUT_TIMEOUT_S,
+        reconnect_timeout=RECONNECT_TIMEOUT_S,
+        check=ConnectionPool.check_connection,
+        name="dashboard",
+        open=True,
+    )
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turns psycopg's errors into ours, in one line, with the cause kept.
+
+    PartitionMissing: a row's day has none. RowsRefused: a value that PostgreSQL will never take.
+    StoreError: all else, and another try may help.
+    """
+    try:
+        yield
+    except errors.CheckViolation as err:
+        # A row that no partition takes has the same code, but names no constraint.
+        if err.diag.constraint_name:
+            raise RowsRefused(_one_line(err)) from err
+        raise PartitionMissing(_one_line(err)) from err
+    except (psycopg.DataError, psycopg.IntegrityError, errors.ProgramLimitExceeded) as err:
+        raise RowsRefused(_one_line(err)) from err
+    except UnicodeEncodeError as err:
+        raise RowsRefused(f"text that UTF-8 cannot carry: {err.object[:80]!a}") from err
+    except psycopg.Error as err:
+        raise StoreError(_one_line(err)) from err
+
+
+def _one_line(err: psycopg.Error) -> str:
+    """The server's first line; libpq's own messages may have several, with one attempt each."""
+    text = err.diag.message_primary or str(err) or type(err).__name__
+    return " ".join(text.split())
+
+
+def _quiet_pool_log() -> None:
+    # It warns at every attempt to connect; the callers say once that the database is away.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)

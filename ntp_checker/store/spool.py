@@ -1,0 +1,195 @@
+"""Samples on this machine's disk until PostgreSQL has them. SQLite, one thread, async callers.
+
+A sample is safe once `append` returns: WAL with synchronous FULL, many samples to one commit.
+The polling side waits for this disk only, never for PostgreSQL.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ntp_checker.codec import encode
+from ntp_checker.empty_slot import empty_slot
+from ntp_checker.model import FailureKind, JudgedSample
+from ntp_checker.store.queries import load_queries
+from ntp_checker.store.spool_file import lock_file, open_file
+from ntp_checker.store.sqlite_thread import SqliteThread
+
+log = structlog.get_logger()
+
+#: Rows stay this long after PostgreSQL took them, should it lose its last second in a failover.
+KEEP_COMMITTED_S = 60.0
+PURGE_EVERY_S = 5.0
+PURGE_ROWS = 20_000
+PURGE_PAGES = 2_000
+REJECTED_KEPT = 1_000
+#: A day of 10,000 hosts at 30 s without a database needs 60 GB; a disk of our own is not a given.
+MAX_BYTES = 8 * 1024**3
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolRow:
+    """One spooled sample, as bytes of the codec."""
+
+    row_id: int
+    host: str
+    slot_at: datetime
+    lease_epoch: int
+    payload: bytes
+
+
+class Spool:
+    """The spool of one data folder. One process has it at a time.
+
+    Opening raises ConfigError if another checker has it, StoreError if the disk won't.
+    """
+
+    def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
+        self.path = path
+        self._lock = lock_file(path)
+        try:
+            conn = open_file(path, max_bytes=max_bytes)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._sql = load_queries("spool")
+        # Wall time as it was now, carried on by the monotonic clock: a step moves no age.
+        self._wall_offset_s = time.time() - time.monotonic()
+        self._depth: int = conn.execute(self._sql["depth"]).fetchone()[0]
+        self._oldest_at_s = self._read_oldest(conn)
+        self._purged_at_s = self._now_s()
+        self._thread = SqliteThread(conn, name=f"spool {path}")
+
+    @property
+    def depth(self) -> int:
+        """Samples that PostgreSQL does not have yet."""
+        return self._depth
+
+    @property
+    def oldest_uncommitted_age_s(self) -> float | None:
+        """How long the oldest of them has waited; None if there is none."""
+        oldest_at_s = self._oldest_at_s
+        return None if oldest_at_s is None else max(0.0, self._now_s() - oldest_at_s)
+
+    async def append(self, judged: JudgedSample, lease_epoch: int) -> None:
+        """Returns when the sample is on disk; a slot that is there already keeps its row.
+
+        A sample that can't be written down leaves a `rejected` one in its slot. Raises StoreError
+        if the disk is full or fails, or if too many samples wait for it: this one is then lost.
+        """
+        sample = judged.sample
+        try:
+            payload, reason = encode(judged), None
+        except ValueError as err:
+            reason = str(err)
+            log.error(  # noqa: TRY400 - the reason says all
+                "sample rejected", host=sample.host, slot_at=sample.slot_at, reason=reason
+            )
+            refusal = empty_slot(sample.host, sample.slot_at, FailureKind.REJECTED, reason)
+            payload = encode(refusal)
+        row: dict[str, Any] = {
+            "host": sample.host,
+            "slot_us": _microseconds(sample.slot_at),
+            "lease_epoch": lease_epoch,
+            "payload": payload,
+            "at_s": self._now_s(),
+        }
+        refused = None
+        if reason is not None:
+            refused = {**row, "payload": repr(judged).encode("ascii", "backslashreplace")}
+            refused["reason"] = reason
+
+        def insert(conn: sqlite3.Connection) -> int:
+            if refused is not None:
+                conn.execute(self._sql["insert_rejected"], refused)
+            return conn.execute(self._sql["insert_sample"], row).rowcount
+
+        if await self._thread.run_joined(insert):
+            self._depth += 1
+            if self._oldest_at_s is None:
+                self._oldest_at_s = row["at_s"]
+
+    async def read_uncommitted(self, limit: int) -> list[SpoolRow]:
+        """The oldest samples that PostgreSQL does not have, in the order they came."""
+        found = await self._thread.run(
+            lambda conn: conn.execute(self._sql["uncommitted"], {"limit": limit}).fetchall()
+        )
+        return [
+            SpoolRow(
+                row_id=row_id,
+                host=host,
+                slot_at=_EPOCH + slot_us * _MICROSECOND,
+                lease_epoch=lease_epoch,
+                payload=payload,
+            )
+            for row_id, host, slot_us, lease_epoch, payload in found
+        ]
+
+    async def mark_committed(self, row_ids: Sequence[int]) -> None:
+        """Notes that PostgreSQL has these. They are deleted KEEP_COMMITTED_S later."""
+        at_s = self._now_s()
+        marks = [{"id": row_id, "at_s": at_s} for row_id in row_ids]
+
+        def mark(conn: sqlite3.Connection) -> tuple[int, float | None]:
+            marked = conn.executemany(self._sql["mark_committed"], marks).rowcount
+            return marked, self._read_oldest(conn)
+
+        marked, self._oldest_at_s = await self._thread.run(mark)
+        self._depth -= marked
+        if at_s - self._purged_at_s >= PURGE_EVERY_S:
+            await self.purge()
+
+    async def set_aside(self, rows: Iterable[tuple[SpoolRow, str]]) -> None:
+        """Keeps payloads that PostgreSQL refused, each with the reason, for a person to look at."""
+        refused = [
+            {
+                "host": row.host,
+                "slot_us": _microseconds(row.slot_at),
+                "lease_epoch": row.lease_epoch,
+                "payload": row.payload,
+                "reason": reason,
+                "at_s": self._now_s(),
+            }
+            for row, reason in rows
+        ]
+        await self._thread.run(lambda conn: conn.executemany(self._sql["insert_rejected"], refused))
+
+    async def purge(self) -> None:
+        """Deletes what PostgreSQL has had for KEEP_COMMITTED_S; done by itself now and then."""
+        self._purged_at_s = self._now_s()
+        old = {"before_s": self._purged_at_s - KEEP_COMMITTED_S, "limit": PURGE_ROWS}
+
+        def delete(conn: sqlite3.Connection) -> None:
+            conn.execute(self._sql["purge_samples"], old)
+            conn.execute(self._sql["purge_rejected"], {"kept": REJECTED_KEPT})
+            conn.execute(f"PRAGMA incremental_vacuum({PURGE_PAGES})").fetchall()
+
+        await self._thread.run(delete)
+
+    async def close(self) -> None:
+        """Finishes what waits, closes the file and lets the next checker have it."""
+        await self._thread.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _now_s(self) -> float:
+        return time.monotonic() + self._wall_offset_s
+
+    def _read_oldest(self, conn: sqlite3.Connection) -> float | None:
+        found: Any = conn.execute(self._sql["oldest_uncommitted"]).fetchone()
+        return None if found is None else float(found[0])
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // _MICROSECOND

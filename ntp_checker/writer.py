@@ -1,0 +1,207 @@
+"""From the spool into PostgreSQL: the second half of a sample's way. One batch, one transaction."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC
+
+import structlog
+
+from ntp_checker.codec import decode
+from ntp_checker.empty_slot import empty_slot
+from ntp_checker.errors import PartitionMissing, RowsRefused, StoreError
+from ntp_checker.model import FailureKind, JudgedSample
+from ntp_checker.store.hosts import host_ids
+from ntp_checker.store.partitions import create_days
+from ntp_checker.store.pool import CheckerConnection, CheckerPool, store_errors
+from ntp_checker.store.samples import StorableSample, insert_samples, store_latest
+from ntp_checker.store.spool import Spool, SpoolRow
+
+log = structlog.get_logger()
+
+BATCH_ROWS = 1_000
+#: Samples of one tick share a transaction; nobody sees a fifth of a second.
+TICK_S = 0.2
+BACKOFF_MIN_S = 0.2
+BACKOFF_MAX_S = 5.0
+#: A frozen server does not answer at all: then the connection is given up.
+BATCH_TIMEOUT_S = 40.0
+#: What is left of the spool when the checker is told to stop gets this long.
+DRAIN_S = 3.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriterRow:
+    """A spooled sample, read back."""
+
+    lease_epoch: int
+    judged: JudgedSample
+
+
+async def write_batch(conn: CheckerConnection, rows: Sequence[WriterRow]) -> int:
+    """Stores these samples in one transaction; how many were new.
+
+    Afterwards each has its row, and `latest` is that of each host's newest one. Written again it
+    changes nothing, so an answer that was lost is no harm. Raises PartitionMissing, RowsRefused
+    (one of them at least can never be stored) and StoreError; then nothing has changed.
+    """
+    with store_errors():
+        async with conn.transaction():
+            ids = await host_ids(conn, (row.judged.sample.host for row in rows))
+            new = await insert_samples(
+                conn,
+                [
+                    StorableSample(
+                        host_id=ids[row.judged.sample.host],
+                        lease_epoch=row.lease_epoch,
+                        judged=row.judged,
+                    )
+                    for row in rows
+                ],
+            )
+            await store_latest(conn, new)
+    return len(new)
+
+
+class Writer:
+    """Empties a spool into PostgreSQL for as long as the checker runs."""
+
+    def __init__(self, spool: Spool, pool: CheckerPool) -> None:
+        self._spool = spool
+        self._pool = pool
+        self._is_away = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Returns DRAIN_S after `stop` at the latest; what is not stored then stays spooled."""
+        writing = asyncio.create_task(self._write_until(stop))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({writing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({writing}, timeout=DRAIN_S)
+        finally:
+            stopping.cancel()
+            await _end(writing)
+        if not writing.cancelled():
+            writing.result()
+        if self._spool.depth:
+            log.warning("samples stay in the spool until the next start", count=self._spool.depth)
+
+    async def write_once(self) -> int:
+        """One batch from the spool; how many rows the spool is rid of.
+
+        Raises StoreError if the database or the spool could not; the rows are then still there.
+        """
+        rows = await self._spool.read_uncommitted(BATCH_ROWS)
+        if rows:
+            try:
+                async with asyncio.timeout(BATCH_TIMEOUT_S):
+                    with store_errors():
+                        async with self._pool.connection() as conn:
+                            await self._store(conn, rows)
+            except TimeoutError as err:
+                raise StoreError(f"no answer within {BATCH_TIMEOUT_S:g} s") from err
+            await self._spool.mark_committed([row.row_id for row in rows])
+        return len(rows)
+
+    async def _write_until(self, stop: asyncio.Event) -> None:
+        """Writes until `stop`, then what is left; a database that is away then ends it."""
+        backoff_s = BACKOFF_MIN_S
+        while self._spool.depth or not stop.is_set():
+            written = 0
+            try:
+                if self._spool.depth:
+                    written = await self.write_once()
+                    self._note_back()
+                    backoff_s = BACKOFF_MIN_S
+            except StoreError as err:
+                self._note_away(err)
+                if stop.is_set():
+                    return
+                await _pause(stop, backoff_s * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+                backoff_s = min(BACKOFF_MAX_S, backoff_s * 2)
+                continue
+            if written < BATCH_ROWS:
+                await _pause(stop, TICK_S)
+
+    async def _store(self, conn: CheckerConnection, rows: Sequence[SpoolRow]) -> None:
+        """Stores spool rows, whatever is in them: afterwards each one's slot has its row."""
+        readable = []
+        for row in rows:
+            try:
+                readable.append((row, WriterRow(lease_epoch=row.lease_epoch, judged=_read(row))))
+            except ValueError as err:
+                await self._reject(conn, row, str(err))
+        await self._store_or_halve(conn, readable)
+
+    async def _store_or_halve(
+        self, conn: CheckerConnection, rows: Sequence[tuple[SpoolRow, WriterRow]]
+    ) -> None:
+        """Finds the rows that PostgreSQL refuses; all the others are stored."""
+        if not rows:
+            return
+        try:
+            await _write_making_days(conn, [row for _, row in rows])
+        except RowsRefused as err:
+            if len(rows) == 1:
+                await self._reject(conn, rows[0][0], str(err))
+                return
+            middle = len(rows) // 2
+            await self._store_or_halve(conn, rows[:middle])
+            await self._store_or_halve(conn, rows[middle:])
+
+    async def _reject(self, conn: CheckerConnection, row: SpoolRow, reason: str) -> None:
+        """The slot gets a `rejected` row; the payload goes aside."""
+        log.error("sample rejected", host=row.host, slot_at=row.slot_at, reason=reason)
+        await self._spool.set_aside([(row, reason)])
+        refusal = empty_slot(row.host, row.slot_at, FailureKind.REJECTED, reason)
+        try:
+            await _write_making_days(conn, [WriterRow(lease_epoch=row.lease_epoch, judged=refusal)])
+        except RowsRefused as err:
+            log.error(  # noqa: TRY400 - the reason says all
+                "slot has no row", host=row.host, slot_at=row.slot_at, reason=str(err)
+            )
+
+    def _note_away(self, err: StoreError) -> None:
+        if not self._is_away:
+            self._is_away = True
+            log.warning("database is away, samples wait in the spool", reason=str(err))
+
+    def _note_back(self) -> None:
+        if self._is_away:
+            self._is_away = False
+            log.info("database is back", samples=self._spool.depth)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    """Waits this long, or until `stop`."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancels it. The second time psycopg stops being polite to a server that does not answer."""
+    for _ in range(2):
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.5)
+
+
+def _read(row: SpoolRow) -> JudgedSample:
+    """The row's sample. Raises ValueError if the payload is damaged or not this slot's."""
+    judged = decode(row.payload)
+    if (judged.sample.host, judged.sample.slot_at) != (row.host, row.slot_at):
+        raise ValueError("the payload is of another host or slot")
+    return judged
+
+
+async def _write_making_days(conn: CheckerConnection, rows: Sequence[WriterRow]) -> None:
+    try:
+        await write_batch(conn, rows)
+    except PartitionMissing:
+        days = {row.judged.sample.slot_at.astimezone(UTC).date() for row in rows}
+        log.info("partitions were missing", days=[str(day) for day in sorted(days)])
+        await create_days(conn, days)
+        await write_batch(conn, rows)
