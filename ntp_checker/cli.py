@@ -1,0 +1,190 @@
+"""The console script `ntp-checker`. Parses arguments, prints, and turns errors into exit codes."""
+
+import asyncio
+import os
+import sys
+
+import click
+from rich.console import Console
+
+from ntp_checker import __version__
+from ntp_checker.config import Settings, load_settings
+from ntp_checker.errors import ConfigError, NtpCheckerError, ProbeError, SchemaMismatch
+from ntp_checker.logs import configure_logging
+from ntp_checker.model import HasGps
+from ntp_checker.targets import name_apart, parse_target
+
+EXIT_FAILED, EXIT_USAGE, EXIT_UNKNOWN = 1, 2, 3
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ntp-checker")
+def cli() -> None:
+    """Watch NTP servers over SSH: is a clock right, and how wrong can it be at most."""
+
+
+@cli.command()
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET…")
+@click.option("--gps", is_flag=True, help="Judge GPS even if gpspipe is not there.")
+@click.option("--json", "form", flag_value="json", help="Print the samples as JSON.")
+@click.option("--plugin", "form", flag_value="plugin", help="Print one line with perfdata.")
+def check(targets: tuple[str, ...], gps: bool, form: str | None) -> None:
+    """Look once at each TARGET: [user@]host[:port] or local. No database.
+
+    Exit status: 0 ok, 1 warning, 2 critical, 3 unknown; the worst of all targets.
+    """
+    from ntp_checker.check import check_hosts
+    from ntp_checker.report import EXIT_STATUS, as_json, as_plugin_line, as_text, overall_status
+
+    settings = _settings()
+    hosts = name_apart([parse_target(target, settings.ssh_user) for target in targets])
+    has_gps = HasGps.YES if gps else HasGps.AUTO
+    checked = asyncio.run(check_hosts(hosts, settings, has_gps))
+    if form == "json":
+        click.echo(as_json(checked))
+    elif form == "plugin":
+        click.echo(as_plugin_line(checked, {host.name: host.limits for host in hosts}))
+    else:
+        Console().print(as_text(checked))
+    sys.exit(EXIT_STATUS[overall_status(checked)])
+
+
+@cli.command()
+@click.option("--once", is_flag=True, help="One round over all hosts, stored; then exit.")
+def monitor(once: bool) -> None:
+    """Look at every host, again and again, and store what was seen."""
+    from ntp_checker.service import run_monitor, run_monitor_once
+
+    settings = _settings()
+    (run_monitor_once if once else run_monitor)(settings)
+
+
+@cli.command()
+def dashboard() -> None:
+    """Serve the pages and the API on NTP_CHECKER_LISTEN."""
+    from ntp_checker.dashboard import run_dashboard
+
+    run_dashboard(_settings())
+
+
+@cli.command()
+def up() -> None:
+    """Checker, dashboard and, without DATABASE_URL, a PostgreSQL of our own: all in one."""
+    from ntp_checker.up import run_up
+
+    sys.exit(run_up(_settings()))
+
+
+@cli.command()
+@click.argument("target")
+@click.option("--fingerprint", help="Trust without asking if the key has this one (SHA256:…).")
+def trust(target: str, fingerprint: str | None) -> None:
+    """Show a host's key and, if you say so, write it to known_hosts."""
+    from ntp_checker.collect.ssh import fetch_host_key
+    from ntp_checker.trust import known_lines, write_known_host
+
+    settings = _settings()
+    host = parse_target(target, settings.ssh_user)
+    if host.is_local:
+        raise ConfigError("local needs no host key: nothing to trust")
+    path = settings.ssh_known_hosts_path
+    key = asyncio.run(fetch_host_key(host, path))
+    click.echo(f"{host.target} shows {key.line.split()[1]} {key.fingerprint}")
+    if key.known:
+        click.echo(f"{path} has this key already")
+        return
+    if known_lines(path, host):
+        click.secho(f"ANOTHER KEY for this host is in {path}.", bold=True)
+        click.echo("The host was set up anew, or somebody stands between you and it.")
+    if fingerprint is not None and fingerprint != key.fingerprint:
+        raise NtpCheckerError(f"{host.target} does not have the key {fingerprint}: nothing written")
+    question = "Compare it with `ssh-keygen -lf` on the host. Trust it from now on?"
+    if fingerprint is None and not click.confirm(question):
+        raise NtpCheckerError("not trusted, nothing written")
+    write_known_host(path, host, key)
+    click.echo(f"written to {path}")
+
+
+@cli.group()
+def db() -> None:
+    """The database's schema and partitions."""
+
+
+@db.command("init")
+def db_init() -> None:
+    """Create the schema in an empty database; does nothing if it is there."""
+    _migrate()
+
+
+@db.command("migrate")
+def db_migrate() -> None:
+    """Bring an older schema to this release's."""
+    _migrate()
+
+
+@db.command("maintain")
+def db_maintain() -> None:
+    """Make partitions ahead and drop those past NTP_CHECKER_RETENTION_DAYS."""
+    from ntp_checker.service import run_maintenance_once
+
+    outcomes = run_maintenance_once(_settings())
+    for outcome in outcomes:
+        click.echo(f"{outcome.partition} {outcome.action} {outcome.outcome}")
+
+
+@db.command("status")
+def db_status() -> None:
+    """Say which version the schema has and which this release needs."""
+    from ntp_checker.service import database
+    from ntp_checker.store.migrate import connect, schema_status
+
+    with database(_settings()) as url, connect(url) as connection:
+        status = schema_status(connection)
+    click.echo(f"schema version {status.version}, this release needs {status.wanted}")
+    if not status.is_current:
+        raise SchemaMismatch("run `ntp-checker db migrate`")
+
+
+def _migrate() -> None:
+    from ntp_checker.service import database
+    from ntp_checker.store.migrate import connect, migrate
+
+    with database(_settings()) as url, connect(url) as connection:
+        applied = migrate(connection)
+    click.echo(f"applied: {', '.join(applied)}" if applied else "nothing to do")
+
+
+def _settings() -> Settings:
+    settings = load_settings(os.environ)
+    configure_logging(settings.log_level)
+    return settings
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs a command and exits: no traceback for anything a user can cause."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    # A monitoring system takes 1 and 2 for findings about the clock: `check` itself failing is 3.
+    is_check = bool(arguments) and arguments[0] == "check"
+    try:
+        cli.main(arguments, prog_name="ntp-checker", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(EXIT_UNKNOWN if is_check else error.exit_code)
+    except click.Abort:
+        sys.exit(EXIT_UNKNOWN if is_check else 130)
+    except (ConfigError, SchemaMismatch) as error:
+        _fail(error, EXIT_UNKNOWN if is_check else EXIT_USAGE)
+    except NtpCheckerError as error:
+        _fail(error, EXIT_UNKNOWN if is_check else EXIT_FAILED)
+    except Exception:
+        if not is_check:
+            raise
+        Console(stderr=True).print_exception()
+        sys.exit(EXIT_UNKNOWN)
+
+
+def _fail(error: NtpCheckerError, exit_status: int) -> None:
+    text = error.detail if isinstance(error, ProbeError) else str(error)
+    for line in text.splitlines():
+        click.echo(f"ntp-checker: {line}", err=True)
+    sys.exit(exit_status)

@@ -1,0 +1,70 @@
+"""`ntp-checker up`: checker and dashboard side by side in one terminal."""
+
+import signal
+import subprocess
+import sys
+import threading
+from types import FrameType
+
+import structlog
+
+from ntp_checker.config import Settings
+from ntp_checker.service import database
+
+log = structlog.get_logger()
+
+#: Each part leaves within 5 s; after this it is made to.
+STOP_S = 8.0
+_PARTS = ("monitor", "dashboard")
+
+
+def run_up(settings: Settings) -> int:
+    """Runs both until SIGTERM or SIGINT, or until one ends; then the other is ended, too.
+
+    Returns 0 after a signal, else the exit status of the part that ended by itself. Raises
+    ConfigError, StoreError where the database can't be had.
+    """
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    # Held here as well, the embedded server outlives a part that is restarted by hand.
+    with database(settings):
+        parts = {name: _start(name, stop) for name in _PARTS}
+        log.info("open the dashboard", url=f"http://{settings.listen}/")
+        stop.wait()
+        ended = {name: part.poll() for name, part in parts.items()}
+        _stop(list(parts.values()))
+    for name, status in ended.items():
+        if status is not None:
+            log.error("part ended by itself", part=name, exit_status=status)
+            return status or 1
+    return 0
+
+
+def _start(name: str, stop: threading.Event) -> "subprocess.Popen[bytes]":
+    # A session of its own: Ctrl-C reaches us alone, and we pass it on once.
+    part = subprocess.Popen([sys.executable, "-m", "ntp_checker", name], start_new_session=True)
+
+    def watch() -> None:
+        part.wait()
+        stop.set()
+
+    threading.Thread(target=watch, name=f"watch {name}", daemon=True).start()
+    return part
+
+
+def _stop(parts: "list[subprocess.Popen[bytes]]") -> None:
+    for part in parts:
+        if part.poll() is None:
+            part.terminate()
+    for part in parts:
+        try:
+            part.wait(timeout=STOP_S)
+        except subprocess.TimeoutExpired:
+            log.error("part did not stop in time, killed", pid=part.pid)  # noqa: TRY400
+            part.kill()
+            part.wait()
