@@ -104,10 +104,6 @@ class Settings(BaseModel):
                 f"{PREFIX}DEADLINE_S: {self.deadline_s:g} is longer than the interval, "
                 f"{self.interval_s:g} s: looks would overlap"
             )
-        if self.database_url is None and not self.embedded:
-            raise ValueError(
-                f"DATABASE_URL: not set, and {PREFIX}EMBEDDED=0 forbids the embedded server"
-            )
         return self
 
     @property

@@ -4,7 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -84,7 +84,6 @@ class _GpsState:
     failure: Failure | None = None
     sightings: int = 0
     missing: bool = False  #: there is no gpspipe on the host
-    read_once: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Probe:
@@ -98,6 +97,7 @@ class Probe:
         self._deadline_s = deadline_s
         self._now = now
         self._gps = _GpsState()
+        self._logged_in = asyncio.Event()
 
     @property
     def expects_gps(self) -> bool:
@@ -107,15 +107,31 @@ class Probe:
         return self.host.has_gps is HasGps.YES
 
     @property
-    def sees_gps(self) -> bool:
-        """True if gpspipe is there: a single look then judges what it says."""
-        return self._gps.read_once.is_set() and not self._gps.missing
+    def _sees_gps(self) -> bool:
+        """True if gpsd answered, if only to say that its receiver is silent."""
+        failure = self._gps.failure
+        return bool(self._gps.reports) or (
+            failure is not None and failure.kind is not FailureKind.COMMAND
+        )
 
     async def look(self, slot_at: datetime) -> Sample:
-        """One look: chrony now, and the newest GPS report with its age at the slot.
+        """One look: chrony now, and the newest GPS report with its age.
 
         Takes the deadline at most, and a moment to clean up. Never raises ProbeError.
         """
+        sample = await self._look_at_chrony(slot_at)
+        return self._with_gps(sample, self._now())
+
+    async def look_once(self, slot_at: datetime) -> Sample:
+        """A single look that waits for GPS, too: some four seconds where there is gpspipe."""
+        sample = await self._look_at_chrony(slot_at)
+        if self.host.has_gps is not HasGps.NO and sample.failure_of(Part.LOGIN) is None:
+            await self.read_gps()
+            if self._sees_gps:  # who looks once can't wait to be sure
+                self._gps.sightings = GPS_REPORTS_UNTIL_SURE
+        return self._with_gps(sample, self._now())
+
+    async def _look_at_chrony(self, slot_at: datetime) -> Sample:
         taken_at, started = self._now(), time.monotonic()
         failures: list[Failure] = []
         parts: dict[str, FramedPart] | None = None
@@ -123,13 +139,15 @@ class Probe:
             parts = await self._ask_chrony()
         except _LOGIN_ERRORS as error:
             failures.append(_failure(Part.LOGIN, error))
+            self._logged_in.clear()
         except ProbeError as error:
             failures += [_failure(Part.TRACKING, error), _failure(Part.SOURCES, error)]
         tracking, sources = None, None
         if parts is not None:
             tracking = _take(Part.TRACKING, lambda: _tracking(parts), failures)
             sources = _take(Part.SOURCES, lambda: _sources(parts), failures)
-        sample = Sample(
+        self._gps.sightings += _has_gps_refclock(sources)
+        return Sample(
             host=self.host.name,
             slot_at=slot_at,
             taken_at=taken_at,
@@ -139,8 +157,6 @@ class Probe:
             tracking=tracking,
             sources=sources,
         )
-        self._gps.sightings += _has_gps_refclock(sources)
-        return self._with_gps(sample, taken_at)
 
     async def _ask_chrony(self) -> dict[str, FramedPart]:
         ends_at = time.monotonic() + self._deadline_s
@@ -150,6 +166,7 @@ class Probe:
         except TimeoutError as error:
             detail = f"no SSH login within {self._deadline_s:g} s"
             raise Unreachable(detail, stage="login") from error
+        self._logged_in.set()
         left_s = max(ends_at - time.monotonic(), 0.05)
         try:
             async with asyncio.timeout(left_s):
@@ -181,6 +198,7 @@ class Probe:
         if self.host.has_gps is HasGps.NO:
             return
         while True:
+            await self._logged_in.wait()  # a host that is away is asked once a slot, not twice
             started = time.monotonic()
             await self.read_gps()
             rhythm_s = NO_GPSPIPE_RETRY_S if self._gps.missing else interval_s
@@ -203,7 +221,6 @@ class Probe:
         else:
             gps.failure = None
             gps.sightings += 1
-        gps.read_once.set()
 
     async def _ask_gps(self) -> tuple[GpsReport, ...]:
         try:

@@ -5,6 +5,7 @@ agent, no password, no other keys than the one configured; a host key is never a
 """
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import Sequence
@@ -201,9 +202,15 @@ class _Attempt(asyncssh.SSHClient):
 
     def unreachable(self, error: Exception) -> Unreachable:
         """The error for a host that gives no session; names the step that did not come about."""
-        reason = "time ran out" if isinstance(error, TimeoutError) else str(error)
-        reason = reason or type(error).__name__
-        return Unreachable(f"no SSH login: {self.stage}: {reason}", stage=self.stage)
+        return Unreachable(f"no SSH login: {self.stage}: {_say_error(error)}", stage=self.stage)
+
+
+def _say_error(error: Exception) -> str:
+    if isinstance(error, TimeoutError):  # has no text of its own
+        return "time ran out"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return str(error) or type(error).__name__
 
 
 def _read_known_hosts(path: Path) -> asyncssh.SSHKnownHosts:
@@ -241,3 +248,46 @@ def _options(
         connect_timeout=LOGIN_TIMEOUT_S,
         login_timeout=LOGIN_TIMEOUT_S,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostKey:
+    """A host's key as known_hosts holds it."""
+
+    line: str  #: `name type key`
+    fingerprint: str  #: `SHA256:…`, as ssh-keygen prints it
+    known: bool  #: known_hosts has this very key for the host
+
+
+async def fetch_host_key(host: Host, known_hosts_path: Path) -> HostKey:
+    """The key a host shows now; nothing about it is believed. Raises Unreachable."""
+    try:
+        async with asyncio.timeout(LOGIN_TIMEOUT_S):
+            key = await asyncssh.get_server_host_key(host.address, host.port, config=None)
+    except TimeoutError as error:
+        raise Unreachable(f"{host.target} did not answer in time", stage="handshake") from error
+    except (asyncssh.Error, OSError) as error:
+        raise Unreachable(f"{host.target}: {_say_error(error)}", stage="handshake") from error
+    if key is None:
+        raise Unreachable(f"{host.target} showed no host key", stage="handshake")
+    name = known_hosts_name(host)
+    known = _read_known_hosts(known_hosts_path).match(name, "", None)[0]
+    return HostKey(
+        line=f"{name} {key.export_public_key('openssh').decode('ascii').strip()}",
+        fingerprint=key.get_fingerprint(),
+        known=key.public_data in [trusted.public_data for trusted in known],
+    )
+
+
+def known_hosts_name(host: Host) -> str:
+    """How known_hosts names a host: the address, with the port if it is not 22."""
+    return host.address if host.port == 22 else f"[{host.address}]:{host.port}"
+
+
+def matches_known_host(line: str, host: Host) -> bool:
+    """True if this line of known_hosts, plain, hashed or a pattern, speaks of the host."""
+    try:
+        matched = asyncssh.import_known_hosts(line).match(known_hosts_name(host), "", None)
+    except ValueError:
+        return False
+    return any(matched[:3])

@@ -23,6 +23,8 @@ LOCAL_REFID = "7F7F0101"
 STRATUM_UNSYNCHRONISED = 16
 #: Frequency and skew of fewer samples are still a guess.
 MIN_SAMPLES_FOR_FREQUENCY = 8
+#: Polls below a second (minpoll -1 and less) don't make a reference stale within seconds.
+MIN_RHYTHM_S = 1.0
 #: chronyd says "Not synchronised" while a leap second is in progress.
 LEAP_MARGIN = timedelta(minutes=1)
 
@@ -146,7 +148,11 @@ def _judge_error_bound(tracking: Tracking, limits: Limits) -> Judgement:
 
 
 def _judge_reference_age(sample: Sample, tracking: Tracking, limits: Limits) -> Iterator[Judgement]:
-    """Age of the last clock update, by the host's own clock, against its own polling rhythm."""
+    """Age of the last clock update, by the host's own clock, against its own polling rhythm.
+
+    Ref time is NTP time as chronyd knows it, `date` is the clock that may be wrong: without the
+    offset between them, a clock that is an hour ahead would look like one last set an hour ago.
+    """
     if sample.host_time_at is None or tracking.ref_time is None or sample.sources is None:
         return
     selected = selected_source(sample.sources)
@@ -154,10 +160,9 @@ def _judge_reference_age(sample: Sample, tracking: Tracking, limits: Limits) -> 
     rhythm_s = max(
         (2.0**source.poll_log2_s for source in polled), default=tracking.update_interval_s
     )
-    rhythm_s = max(rhythm_s, tracking.update_interval_s)
-    if rhythm_s <= 0:
-        return
-    age_s = max(0.0, (sample.host_time_at - tracking.ref_time).total_seconds())
+    rhythm_s = max(rhythm_s, tracking.update_interval_s, MIN_RHYTHM_S)
+    seen_s = (sample.host_time_at - tracking.ref_time).total_seconds()
+    age_s = max(0.0, seen_s - tracking.system_offset_s)
     last_set = f"clock was last set right {say_seconds(age_s)} ago"
     yield judge_quantity(
         ProblemCode.REFERENCE_STALE,
