@@ -5,6 +5,7 @@ from tests.rig.host import ChronyAccess, RigHost
 from tests.rig.nmea import GpsFeed
 from tests.rig.processes import RigError, wait_until
 from tests.rig.rig import Rig
+from tests.rig.session import run_on
 
 __all__ = [
     "ChronyAccess",
@@ -14,5 +15,6 @@ __all__ = [
     "Rig",
     "RigError",
     "RigHost",
+    "run_on",
     "wait_until",
 ]

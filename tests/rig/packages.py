@@ -29,7 +29,7 @@ class Bundle:
     """Packages unpacked into one tree."""
 
     name: str  #: the tree's folder name
-    packages: tuple[str, ...]  #: with everything they depend on
+    packages: tuple[str, ...] = ()  #: with everything they depend on
     single_packages: tuple[str, ...] = ()  #: only themselves: their dependencies are not needed
 
 

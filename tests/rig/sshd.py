@@ -1,5 +1,6 @@
 """The real sshd of one host: its own host key, port and authorised keys, run as ourselves."""
 
+import functools
 import os
 import pwd
 import socket
@@ -8,12 +9,12 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 
-from tests.rig.parts import find_part, openssh_version, unpacked_tree
+from tests.rig.parts import account_library, find_part, openssh_version, unpacked_tree
 from tests.rig.processes import Daemon, Reaper, RigError, free_tcp_port
 
 _NO_LOGIN = ("nologin", "false", "sync")
-#: As root sshd wants an account `sshd` and a folder in /run. Both are made in a mount namespace of
-#: its own, so that the machine stays as it is. A locked password would shut root's account.
+#: As root sshd wants an account `sshd` and a folder in /run. Where root may mount, both are made in
+#: a mount namespace, so that the machine stays as it is. A locked password would shut root's account.
 _ROOT_SCRIPT = """
 mount --bind "$1/passwd" /etc/passwd
 mount --bind "$1/shadow" /etc/shadow
@@ -156,16 +157,34 @@ class Sshd:
         return lines
 
     def _as_root(self, argv: list[str]) -> list[str]:
+        """Gives sshd the account and the folder it wants as root, seen by nobody else."""
         shell = account().pw_shell
         usable = "/bin/sh" if Path(shell).name in _NO_LOGIN or not shell else shell
-        others = [entry for entry in pwd.getpwall() if entry.pw_name not in ("root", "sshd")]
         lines = [f"root:x:0:0:root:{account().pw_dir}:{usable}"]
         lines += ["sshd:x:65533:65534::/run/sshd:/usr/sbin/nologin"]
         lines += [
             f"{e.pw_name}:x:{e.pw_uid}:{e.pw_gid}:{e.pw_gecos}:{e.pw_dir}:{e.pw_shell}"
-            for e in others
+            for e in pwd.getpwall()
+            if e.pw_name not in ("root", "sshd")
         ]
-        (self._folder / "passwd").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        (self._folder / "shadow").write_text("root:*:19000:0:99999:7:::\n", encoding="ascii")
-        script = ["unshare", "-m", "--propagation", "private", "sh", "-euc", _ROOT_SCRIPT, "sh"]
-        return [*script, str(self._folder), *argv]
+        passwd, shadow = self._folder / "passwd", self._folder / "shadow"
+        passwd.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        shadow.write_text("root:*:19000:0:99999:7:::\n", encoding="ascii")
+        if _may_mount():
+            script = ["unshare", "-m", "--propagation", "private", "sh", "-euc", _ROOT_SCRIPT, "sh"]
+            return [*script, str(self._folder), *argv]
+        # A container's root: another library answers for the account, and /run is the container's.
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+        variables = [
+            f"LD_PRELOAD={account_library()}",
+            f"NSS_WRAPPER_PASSWD={passwd}",
+            f"NSS_WRAPPER_SHADOW={shadow}",
+            "NSS_WRAPPER_GROUP=/etc/group",
+        ]
+        return ["env", *variables, *argv]
+
+
+@functools.cache
+def _may_mount() -> bool:
+    probe = ["unshare", "-m", "--propagation", "private", "true"]
+    return subprocess.run(probe, capture_output=True).returncode == 0
