@@ -90,7 +90,12 @@ def is_stale(age_s: float | None, interval_s: float) -> bool:
 
 
 def shown_state(status: Status, age_s: float | None, interval_s: float) -> State:
-    """The state to show: a stale sample's status is never shown as current."""
+    """The state to show: a stale sample's status is never shown as current.
+
+    A host nobody has looked at yet is unknown.
+    """
+    if age_s is None:
+        return State.UNKNOWN
     return State.STALE if is_stale(age_s, interval_s) else State(status.value)
 
 
@@ -137,7 +142,7 @@ def newest_age_s(hosts: Sequence[HostView]) -> float | None:
 
 def all_stale(hosts: Sequence[HostView]) -> bool:
     """True when no host at all has a sample that can be believed: the checker itself is away."""
-    return bool(hosts) and all(host.state is State.STALE for host in hosts)
+    return bool(hosts) and all(host.age_s is None or host.state is State.STALE for host in hosts)
 
 
 def parse_moment(text: object) -> datetime | None:

@@ -210,7 +210,7 @@ export class OffsetChart {
     return {
       autosize: true, showlegend: false, hovermode: "x", hoverdistance: 40, dragmode: touch ? false : "zoom",
       uirevision: `${range} ${host} ${clip}`,
-      margin: { l: 62, r: 14, t: 12, b: 44 },
+      margin: { l: 62, r: 14, t: 12, b: 58 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("text") },
       hoverlabel: { bgcolor: colour("panel"), bordercolor: colour("edge"), font: { color: colour("text"), size: 12 }, align: "left" },
@@ -219,7 +219,7 @@ export class OffsetChart {
         ...axis, type: "date", range: [t[0] * 1000, (t[t.length - 1] + this.answer.resolution_s) * 1000],
         fixedrange: touch, showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "solid", spikecolor: colour("edge"),
         nticks: this.plot.clientWidth < 500 ? 4 : 9,
-        title: { text: "time, UTC", font: { color: colour("quiet"), size: 12 }, standoff: 6 },
+        title: { text: "UTC", font: { color: colour("quiet"), size: 12 }, standoff: 8 },
       },
       yaxis: {
         ...axis, range: [-half, half], fixedrange: true, zeroline: true, zerolinecolor: colour("edge"), zerolinewidth: 1,
