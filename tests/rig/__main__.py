@@ -6,7 +6,6 @@ import signal
 import sys
 from typing import NoReturn
 
-from tests.rig.nmea import GpsFeed
 from tests.rig.packages import PartMissingError
 from tests.rig.processes import RigError
 from tests.rig.rig import Rig
@@ -24,10 +23,7 @@ def main() -> int:
     signal.signal(signal.SIGHUP, _leave)
     try:
         with Rig() as rig:
-            for number in range(1, options.hosts + 1):
-                gps = GpsFeed.FIX_3D if number == 1 else GpsFeed.NONE
-                rig.host(f"gps{number}", gps=gps)
-            targets = ",".join(host.target for host in rig.hosts.values())
+            targets = ",".join(host.target for host in rig.fleet(options.hosts))
             for key, value in {"NTP_CHECKER_HOSTS": targets, **rig.env()}.items():
                 print(f"export {key}={shlex.quote(value)}")
             if not options.print_env:

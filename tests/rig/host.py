@@ -83,12 +83,14 @@ class RigHost:
         """The line of a known_hosts file that names its present host key."""
         return self.sshd.known_hosts_line
 
-    def start(self) -> None:
-        """Starts what is not running, all at once, and waits until each shows the wanted state."""
-        parts = (self.gpsd, self.chronyd, self.sshd)
-        for part in parts:
+    def launch(self) -> None:
+        """Starts what is not running, all at once, without waiting."""
+        for part in (self.gpsd, self.chronyd, self.sshd):
             part.start()
-        for part in parts:
+
+    def wait_ready(self) -> None:
+        """Waits until each of its daemons shows the wanted state. Raises RigError with its log."""
+        for part in (self.gpsd, self.chronyd, self.sshd):
             part.wait_ready()
 
     def stop(self) -> None:

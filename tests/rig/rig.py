@@ -68,6 +68,32 @@ class Rig:
         its chrony.conf. `references` of its own (new_references) can be stopped without the other
         hosts losing theirs. Raises RigError with the log of what did not start.
         """
+        host = self._launch(
+            name, clock_offset_s, chrony, gps, chrony_access, chrony_lines, references
+        )
+        host.wait_ready()
+        return host
+
+    def fleet(self, count: int) -> list[RigHost]:
+        """Healthy hosts gps1, gps2, ..., started all at once; the first has a GPS with a 3D fix."""
+        hosts = []
+        for number in range(1, count + 1):
+            gps = GpsFeed.FIX_3D if number == 1 else GpsFeed.NONE
+            hosts.append(self._launch(f"gps{number}", gps=gps))
+        for host in hosts:
+            host.wait_ready()
+        return hosts
+
+    def _launch(
+        self,
+        name: str,
+        clock_offset_s: float = 0.0,
+        chrony: ChronyState = ChronyState.HEALTHY,
+        gps: GpsFeed = GpsFeed.NONE,
+        chrony_access: ChronyAccess = ChronyAccess.COMMAND_PORT,
+        chrony_lines: Sequence[str] = (),
+        references: References | None = None,
+    ) -> RigHost:
         if name in self.hosts:
             raise RigError(f"the rig has a host {name} already")
         network, number = divmod(self._hosts_made, _HOSTS_PER_NETWORK)
@@ -94,7 +120,7 @@ class Rig:
             chrony_access=chrony_access,
         )
         self._stack.callback(host.stop)
-        host.start()
+        host.launch()
         with self.known_hosts_path.open("a", encoding="ascii") as known_hosts:
             known_hosts.write(host.known_hosts_line)
         self.hosts[name] = host
