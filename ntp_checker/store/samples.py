@@ -74,33 +74,24 @@ async def store_latest(conn: CheckerConnection, samples: Iterable[StorableSample
             newest[sample.host_id] = sample
     if not newest:
         return
-    chosen = list(newest.values())
-    shown = [_latest_columns(sample.judged) for sample in chosen]
-    await conn.execute(
-        load_queries("samples")["store_latest"],
-        {
-            "host_ids": [sample.host_id for sample in chosen],
-            "statuses": [STATUS_NUMBER[sample.judged.verdict.status] for sample in chosen],
-            "slots": [sample.slot_at for sample in chosen],
-            "epochs": [sample.lease_epoch for sample in chosen],
-            "samples": [columns[0] for columns in shown],
-            "sources": [columns[1] for columns in shown],
-            "satellites": [columns[2] for columns in shown],
-        },
-    )
+    # One JSON text: as arrays of texts, 1,000 of them took psycopg most of a second to quote.
+    rows = orjson.dumps([_latest_row(sample) for sample in newest.values()]).decode()
+    await conn.execute(load_queries("samples")["store_latest"], {"rows": rows})
 
 
-def _latest_columns(judged: JudgedSample) -> tuple[str, str | None, str | None]:
-    """The sample's JSON in three pieces: without the long lists, sources, satellites."""
-    shown = contract(judged)
-    sources = shown.pop("sources")
+def _latest_row(storable: StorableSample) -> dict[str, Any]:
+    """The columns of `latest`: the sample's JSON without its long lists, and these beside it."""
+    shown = contract(storable.judged)
     gps = shown["gps"]
-    satellites = None if gps is None else gps.pop("satellites")
-    return (
-        orjson.dumps(shown).decode(),
-        None if sources is None else orjson.dumps(sources).decode(),
-        None if satellites is None else orjson.dumps(satellites).decode(),
-    )
+    return {
+        "host_id": storable.host_id,
+        "status": STATUS_NUMBER[storable.judged.verdict.status],
+        "slot_at": storable.slot_at,
+        "lease_epoch": storable.lease_epoch,
+        "sources": shown.pop("sources"),
+        "satellites": None if gps is None else gps.pop("satellites"),
+        "sample": shown,
+    }
 
 
 def _row(storable: StorableSample) -> Row:

@@ -38,11 +38,10 @@ RETURNING host_id, slot_at;
 INSERT INTO metrics.latest AS latest
        (host_id, status, slot_at, lease_epoch, sample, sources, satellites)
 SELECT given.host_id, given.status, given.slot_at, given.lease_epoch,
-       given.sample::jsonb, given.sources::jsonb, given.satellites::jsonb
-  FROM unnest(%(host_ids)s::integer[], %(statuses)s::smallint[], %(slots)s::timestamptz[],
-              %(epochs)s::bigint[], %(samples)s::text[], %(sources)s::text[],
-              %(satellites)s::text[])
-       AS given (host_id, status, slot_at, lease_epoch, sample, sources, satellites)
+       given.sample, given.sources, given.satellites
+  FROM jsonb_to_recordset(%(rows)s::jsonb)
+       AS given (host_id integer, status smallint, slot_at timestamptz, lease_epoch bigint,
+                 sample jsonb, sources jsonb, satellites jsonb)
   JOIN metrics.lease AS lease
     ON lease.host_id = given.host_id AND lease.epoch = given.lease_epoch
  ORDER BY given.host_id
