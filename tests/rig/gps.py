@@ -19,6 +19,7 @@ from typing import Any
 from tests.rig.nmea import FEED_MODES, GPSD_FEEDS, GpsFeed, burst
 from tests.rig.parts import find_part
 from tests.rig.processes import Daemon, Reaper, RigError, free_tcp_port
+from tests.rig.reaper import EXPORT_KEYS
 
 _CYCLE_S = 1.0
 #: gpsd is deaf for its first second; short cycles show it the receiver as soon as it listens.
@@ -96,6 +97,8 @@ class Gpsd:
             [find_part("gpsd"), *options],
             log_path=self._folder / "gpsd.log",
             reaper=self._reaper,
+            # Under its usual key it would take over the segment of the machine's own gpsd.
+            env={**os.environ, "GPSD_SHM_KEY": str(EXPORT_KEYS[self.port])},
         )
 
     def wait_ready(self) -> None:

@@ -15,9 +15,11 @@ from pathlib import Path
 
 #: Environment variable of every SSH session of a rig's host; its value is the host's folder.
 MARKER = "NTP_CHECKER_RIG"
-#: System V keys gpsd makes segments under: "NTP0" to "NTP7" for chronyd, "GPSD" for clients.
-#: gpsd leaves the first eight behind. Source: gpsd's ntpshm.h and gps.h.
-_GPSD_KEYS = {*range(0x4E545030, 0x4E545038), 0x47505344}
+#: System V keys "NTP0" to "NTP7": gpsd makes these segments for chronyd and leaves them behind.
+#: Source: gpsd's ntpshm.h.
+_NTP_KEYS = range(0x4E545030, 0x4E545038)
+#: Keys of the segments that our gpsds keep for their clients; the port is added.
+EXPORT_KEYS = range(0x4E430000, 0x4E440000)
 
 
 def started_ticks(pid: int) -> int | None:
@@ -65,7 +67,8 @@ def remove_shared_memory(creators: set[int]) -> None:
     """Removes gpsd's segments that these processes made and nobody holds any more."""
     for line in Path("/proc/sysvipc/shm").read_text(encoding="ascii").splitlines()[1:]:
         key, segment, _perms, _size, creator, _last, attached = line.split()[:7]
-        if int(creator) in creators and int(key) & 0xFFFFFFFF in _GPSD_KEYS and attached == "0":
+        ours = int(creator) in creators and (int(key) in _NTP_KEYS or int(key) in EXPORT_KEYS)
+        if ours and attached == "0":
             subprocess.run(["ipcrm", "-m", segment], capture_output=True, check=False)
 
 

@@ -9,12 +9,14 @@ from typing import Self
 from tests.rig.chrony import Blackhole, Chronyd, ChronyState, References
 from tests.rig.host import ChronyAccess, RigHost
 from tests.rig.nmea import GpsFeed
+from tests.rig.parts import find_part
 from tests.rig.processes import Reaper, RigError
 from tests.rig.sshd import make_key
 
 #: Hosts get 127.0.2.1, 127.0.2.2, ...: a host's default name is its address, so it has its own.
 _FIRST_NETWORK = 2
 _HOSTS_PER_NETWORK = 250
+_PARTS = ("sshd", "ssh", "ssh-keygen", "chronyd", "chronyc", "gpsd", "gpspipe")
 
 
 class Rig:
@@ -27,6 +29,8 @@ class Rig:
     def __enter__(self) -> Self:
         self._hosts_made = 0
         self._references_made = 0
+        for program in _PARTS:
+            find_part(program)  # fetched now, if need be: no host's start waits for a download
         self._stack = ExitStack()
         with self._stack:
             self._reaper = Reaper()
