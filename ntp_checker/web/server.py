@@ -12,6 +12,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  #
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]  # it has none
 
 from ntp_checker.errors import ConfigError, NtpCheckerError
+from ntp_checker.web.worker import HeadFirstWorker
 
 log = structlog.get_logger()
 
@@ -58,7 +59,7 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load_config(self) -> None:
         settings = {
             "bind": [f"fd://{self._listener.fileno()}"],
-            "worker_class": "gthread",
+            "worker_class": HeadFirstWorker,
             "workers": 1,
             "threads": self._threads,
             "timeout": _WORKER_SILENCE_S,
