@@ -21,7 +21,7 @@ SCRIPT = "plotly-basic.min.js"
 STYLE = "plotly.css"
 STAMP = ".made-from"
 NODE_MAJOR_MIN = 18  # npm 9, which reads this lock file's version 3 and checks its hashes
-NPM_TIMEOUT_S = 240
+NPM_TIMEOUT_S = 120
 #: any rule of the bundle's style map; the map is one flat object around it
 STYLE_ANCHOR = '"X .modebar":'
 #: one rule of it: a selector, quoted unless it is one word, and its quoted declarations
@@ -81,7 +81,14 @@ def fetch_packages() -> None:
     WORK.mkdir(parents=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(ROOT / name, WORK / name)
-    command = [*npm_command(), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    command = [
+        *npm_command(),
+        "ci",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--fetch-retries=1",
+    ]
     environment = {**os.environ, "npm_config_cache": str(ROOT / ".cache" / "npm")}
     run(command, "npm ci", cwd=WORK, environment=environment)
     if not (PACKAGE / SCRIPT).is_file():
