@@ -25,7 +25,7 @@ def test_host_when_stopped_then_no_process_and_no_session_is_left(
 ) -> None:
     host = rig_host(gps=GpsFeed.FIX_3D)
     run_on(rig, host, "sleep 300 >/dev/null 2>&1 &")
-    orphans = host.session_pids()
+    orphans = wait_until(host.session_pids, "the orphan shows its environment")
     began = time.monotonic()
     host.stop()
     took_s = time.monotonic() - began

@@ -51,9 +51,12 @@ def process_tree(pid: int) -> list[int]:
 
 
 def marked_pids(folder: Path) -> list[int]:
-    """Processes that were started over SSH on the host with this folder."""
-    mark = f"{MARKER}={folder}".encode()
-    return [pid for pid in _all_pids() if mark in _environment(pid)]
+    """Processes that were started over SSH on the host, or on any host of the rig, with this folder.
+
+    One that is just being started may be missed: it has no environment for a moment.
+    """
+    marks = (f"{MARKER}={folder}".encode(), f"{MARKER}={folder}/".encode())
+    return [pid for pid in _all_pids() if _is_marked(pid, *marks)]
 
 
 def kill_pids(pids: list[int]) -> None:
@@ -85,6 +88,10 @@ def _stat(pid: int) -> list[str] | None:
     return text.rpartition(")")[2].split()
 
 
+def _is_marked(pid: int, exact: bytes, prefix: bytes) -> bool:
+    return any(word == exact or word.startswith(prefix) for word in _environment(pid))
+
+
 def _environment(pid: int) -> list[bytes]:
     try:
         return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
@@ -108,7 +115,7 @@ def _main() -> None:
     alive = [pid for pid, started in watched.items() if started_ticks(pid) == started]
     kill_pids([member for pid in alive for member in process_tree(pid)])
     for folder in folders:
-        kill_pids([pid for host in (folder, *folder.iterdir()) for pid in marked_pids(host)])
+        kill_pids(marked_pids(folder))
         shutil.rmtree(folder, ignore_errors=True)
     remove_shared_memory(ever)
 
