@@ -50,18 +50,22 @@ async def write_batch(conn: CheckerConnection, rows: Sequence[WriterRow]) -> int
     with store_errors():
         async with conn.transaction():
             ids = await host_ids(conn, (row.judged.sample.host for row in rows))
-            new = await insert_samples(
-                conn,
-                [
-                    StorableSample(
-                        host_id=ids[row.judged.sample.host],
-                        lease_epoch=row.lease_epoch,
-                        judged=row.judged,
-                    )
-                    for row in rows
-                ],
-            )
-            await store_latest(conn, new)
+            try:
+                new = await insert_samples(
+                    conn,
+                    [
+                        StorableSample(
+                            host_id=ids[row.judged.sample.host],
+                            lease_epoch=row.lease_epoch,
+                            judged=row.judged,
+                        )
+                        for row in rows
+                    ],
+                )
+                await store_latest(conn, new)
+            except ValueError as err:
+                # A value that no column can take is found before the server sees it.
+                raise RowsRefused(str(err)) from err
     return len(new)
 
 
@@ -186,7 +190,7 @@ async def _end(task: asyncio.Task[None]) -> None:
     for _ in range(2):
         if not task.done():
             task.cancel()
-            await asyncio.wait({task}, timeout=0.5)
+            await asyncio.wait({task}, timeout=0.25)
 
 
 def _read(row: SpoolRow) -> JudgedSample:

@@ -114,10 +114,12 @@ class Spool:
                 conn.execute(self._sql["insert_rejected"], refused)
             return conn.execute(self._sql["insert_sample"], row).rowcount
 
-        if await self._thread.run_joined(insert):
-            self._depth += 1
-            if self._oldest_at_s is None:
+        def note(inserted: int) -> None:
+            self._depth += inserted
+            if inserted and self._oldest_at_s is None:
                 self._oldest_at_s = row["at_s"]
+
+        await self._thread.run_joined(insert, note)
 
     async def read_uncommitted(self, limit: int) -> list[SpoolRow]:
         """The oldest samples that PostgreSQL does not have, in the order they came."""
@@ -144,8 +146,11 @@ class Spool:
             marked = conn.executemany(self._sql["mark_committed"], marks).rowcount
             return marked, self._read_oldest(conn)
 
-        marked, self._oldest_at_s = await self._thread.run(mark)
-        self._depth -= marked
+        def note(outcome: tuple[int, float | None]) -> None:
+            marked, self._oldest_at_s = outcome
+            self._depth -= marked
+
+        await self._thread.run(mark, note)
         if at_s - self._purged_at_s >= PURGE_EVERY_S:
             await self.purge()
 

@@ -20,6 +20,12 @@ COMMIT_CALLS = 500
 QUEUE_CALLS = 20_000
 
 Work = Callable[[sqlite3.Connection], Any]
+#: Told the result of a commit, in the caller's loop, also if the caller was cancelled meanwhile.
+After = Callable[[Any], None]
+
+
+def _nothing(_: object) -> None:
+    """For work that leaves nothing to be noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,7 @@ class _Call:
     """Work for the thread, and who waits for it."""
 
     work: Work
+    after: After
     joins_commit: bool
     loop: asyncio.AbstractEventLoop
     done: "asyncio.Future[Any]"
@@ -43,13 +50,13 @@ class SqliteThread:
         self._thread = threading.Thread(target=self._run, name="sqlite", daemon=True)
         self._thread.start()
 
-    async def run(self, work: Work) -> Any:  # noqa: ANN401 - what `work` returns
+    async def run(self, work: Work, after: After = _nothing) -> Any:  # noqa: ANN401
         """What `work` returned, once its own transaction is on disk. Raises StoreError."""
-        return await self._submit(work, joins_commit=False)
+        return await self._submit(work, after, joins_commit=False)
 
-    async def run_joined(self, work: Work) -> Any:  # noqa: ANN401 - what `work` returns
+    async def run_joined(self, work: Work, after: After = _nothing) -> Any:  # noqa: ANN401
         """The same, in one transaction with others of its kind: all are on disk, or none."""
-        return await self._submit(work, joins_commit=True)
+        return await self._submit(work, after, joins_commit=True)
 
     async def close(self) -> None:
         """Finishes what waits and closes the connection."""
@@ -58,11 +65,11 @@ class SqliteThread:
             await asyncio.to_thread(self._calls.put, None)
         await asyncio.to_thread(self._thread.join)
 
-    async def _submit(self, work: Work, *, joins_commit: bool) -> Any:  # noqa: ANN401
+    async def _submit(self, work: Work, after: After, *, joins_commit: bool) -> Any:  # noqa: ANN401
         if self._is_closed:
             raise StoreError(f"{self._name} is closed")
         loop = asyncio.get_running_loop()
-        call = _Call(work, joins_commit, loop, loop.create_future())
+        call = _Call(work, after, joins_commit, loop, loop.create_future())
         try:
             self._calls.put_nowait(call)
         except queue.Full:
@@ -117,16 +124,18 @@ class SqliteThread:
                 self._conn.execute("ROLLBACK")
         for loop in {call.loop for call in calls}:
             mine = [i for i, call in enumerate(calls) if call.loop is loop]
-            told = [(calls[i].done, None if error else results[i]) for i in mine]
+            told = [(calls[i], None if error else results[i]) for i in mine]
             with suppress(RuntimeError):  # that loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(_tell, told, error)
 
 
-def _tell(told: list[tuple["asyncio.Future[Any]", Any]], error: BaseException | None) -> None:
-    for done, result in told:
-        if done.done():  # its caller was cancelled
+def _tell(told: list[tuple[_Call, Any]], error: BaseException | None) -> None:
+    for call, result in told:
+        if error is None:
+            call.after(result)
+        if call.done.done():  # its caller was cancelled
             continue
         if error is None:
-            done.set_result(result)
+            call.done.set_result(result)
         else:
-            done.set_exception(error)
+            call.done.set_exception(error)
