@@ -69,7 +69,9 @@ def gps_command() -> str:
 
 def _framed(word: str, command: str, *, or_stop: bool = False) -> str:
     stop = "; [ $s -ne 124 ] || exit 0" if or_stop else ""
-    begin, end = f'echo "{_MARK} begin {word}"', f'printf "\\n{_MARK} end {word} %d\\n" $s'
+    # Each mark begins a line of its own, whatever was printed without a newline before it.
+    begin = f'printf "\\n{_MARK} begin {word}\\n"'
+    end = f'printf "\\n{_MARK} end {word} %d\\n" $s'
     return f"{begin}; {command} 2>&1; s=$?; {end}{stop}"
 
 
@@ -102,6 +104,8 @@ def split_frames(output: bytes) -> dict[str, FramedPart]:
                 output=b"\n".join(body),
                 exit_status=int(end[2]),
             )
+            # What stands between two parts is in neither, and no part ends twice.
+            word, body = b"", []
         else:
             body.append(line)
     return parts
