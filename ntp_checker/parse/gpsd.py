@@ -24,6 +24,7 @@ MAX_DEVICE_NAME = 255
 MAX_DOP = 1e4
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
+_FRACTION = re.compile(r"[0-9]*\.[0-9]*")
 
 Json = object
 
@@ -87,27 +88,31 @@ def _rank(report: GpsReport) -> tuple[int, int, str]:
 
 
 def _raise_complaint(line: bytes, answered: bool) -> None:
-    text = line[:200].decode("ascii", "backslashreplace")
     if answered:
-        raise MalformedOutput("gpsd report", text)
+        raise MalformedOutput("gpsd report", _without_position(line))
+    text = line[:200].decode("ascii", "backslashreplace")
     raise CommandFailed(f"gpspipe says: {text}", stage="ask")
+
+
+def _without_position(line: bytes) -> str:
+    """A broken line for an error's text, where any fraction may be a piece of a position."""
+    return _FRACTION.sub("#", line[:1000].decode("ascii", "backslashreplace"))
 
 
 def _load(line: bytes) -> Mapping[str, Json]:
     try:
         report = orjson.loads(line)
     except orjson.JSONDecodeError:
-        text = line[:80].decode("ascii", "backslashreplace")
-        raise MalformedOutput("gpsd report", text) from None
+        raise MalformedOutput("gpsd report", _without_position(line)) from None
     if not isinstance(report, dict):
-        raise MalformedOutput("gpsd report", str(report)[:80])
+        raise MalformedOutput("gpsd report", _shown(report))
     return report
 
 
 def _take(report: Mapping[str, Json], receivers: dict[str, _Receiver]) -> None:
     kind = report.get("class")
     if kind == "ERROR":
-        raise CommandFailed(f"gpsd says: {str(report.get('message'))[:200]}", stage="ask")
+        raise CommandFailed(f"gpsd says: {_shown(report.get('message'))}", stage="ask")
     if kind not in ("TPV", "SKY"):
         return
     device = _device(report.get("device", ""))
@@ -148,16 +153,16 @@ def _satellites(value: Json) -> tuple[Satellite, ...] | None:
     if value is None:
         return None
     if not isinstance(value, list) or len(value) > MAX_SATELLITES:
-        raise MalformedOutput("SKY satellites", str(value)[:80])
+        raise MalformedOutput("SKY satellites", _shown(value))
     return tuple(_satellite(entry) for entry in value)
 
 
 def _satellite(entry: Json) -> Satellite:
     if not isinstance(entry, dict):
-        raise MalformedOutput("SKY satellite", str(entry)[:80])
+        raise MalformedOutput("SKY satellite", _shown(entry))
     used = entry.get("used", False)
     if not isinstance(used, bool):
-        raise MalformedOutput("satellite used", str(used)[:80])
+        raise MalformedOutput("satellite used", _shown(used))
     return Satellite(
         gnssid=_optional_whole("satellite gnssid", entry.get("gnssid")),
         svid=_optional_whole("satellite svid", entry.get("svid", entry.get("PRN"))),
@@ -168,9 +173,16 @@ def _satellite(entry: Json) -> Satellite:
     )
 
 
+def _shown(value: Json) -> str:
+    """A value for an error's text; a nested one by its kind: repr() fails on deep ones."""
+    if isinstance(value, list | dict):
+        return "a JSON array" if isinstance(value, list) else "a JSON object"
+    return str(value)[:200]
+
+
 def _device(value: Json) -> str:
     if not isinstance(value, str) or len(value) > MAX_DEVICE_NAME:
-        raise MalformedOutput("gpsd device", str(value)[:80])
+        raise MalformedOutput("gpsd device", _shown(value))
     if not (value.isascii() and value.isprintable()):
         raise MalformedOutput("gpsd device", value.encode("ascii", "backslashreplace").decode())
     return value
@@ -181,7 +193,7 @@ def _time(value: Json) -> datetime | None:
     if value is None:
         return None
     if not isinstance(value, str) or not _TIME.fullmatch(value):
-        raise MalformedOutput("TPV time", str(value)[:80])
+        raise MalformedOutput("TPV time", _shown(value))
     if value[17:19] == "60":  # within a leap second; datetime has no word for it
         return None
     try:
@@ -192,7 +204,7 @@ def _time(value: Json) -> datetime | None:
 
 def _whole(name: str, value: Json, low: int, high: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise MalformedOutput(name, str(value)[:80])
+        raise MalformedOutput(name, _shown(value))
     return value
 
 
@@ -204,7 +216,7 @@ def _optional_number(name: str, value: Json, low: float, high: float) -> float |
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise MalformedOutput(name, str(value)[:80])
+        raise MalformedOutput(name, _shown(value))
     return float(value)
 
 

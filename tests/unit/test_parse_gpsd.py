@@ -1,0 +1,305 @@
+"""gpsd's JSON: real captures, older and newer dialects, and what is no report at all."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+
+from ntp_checker.errors import CommandFailed, DeadlineMissed, MalformedOutput
+from ntp_checker.model import GpsMode, GpsReport, Satellite
+from ntp_checker.parse.gpsd import MAX_DEVICES, MAX_SATELLITES, as_device, parse_gps
+from tests.captures import read_gpsd
+
+NOW = datetime(2026, 1, 2, 3, 4, 6, tzinfo=UTC)
+
+
+def said(*reports: dict[str, object]) -> bytes:
+    return b"".join(orjson.dumps(report) + b"\r\n" for report in reports)
+
+
+def tpv(**fields: object) -> dict[str, object]:
+    return {"class": "TPV", "device": "/dev/ttyS0", "mode": 3} | fields
+
+
+def sky(**fields: object) -> dict[str, object]:
+    return {"class": "SKY", "device": "/dev/ttyS0"} | fields
+
+
+def parse_one(*reports: dict[str, object]) -> GpsReport:
+    (report,) = parse_gps(said(*reports), NOW)
+    return report
+
+
+@pytest.mark.parametrize(
+    ("state", "mode", "used", "seen"),
+    [
+        ("fix_3d", GpsMode.FIX_3D, 8, 11),
+        ("fix_2d", GpsMode.FIX_2D, 3, 11),
+        ("no_fix", GpsMode.NO_FIX, 0, 11),
+        ("empty_sky", GpsMode.NO_FIX, None, None),
+    ],
+)
+def test_receiver_when_captured_then_mode_and_counts_are_read(
+    state: str, mode: GpsMode, used: int | None, seen: int | None
+) -> None:
+    (report,) = parse_gps(read_gpsd(state), NOW)
+
+    assert (report.mode, report.satellites_used, report.satellites_seen) == (mode, used, seen)
+
+
+def test_receiver_when_it_has_a_fix_then_everything_is_read() -> None:
+    (report,) = parse_gps(read_gpsd("fix_3d"), NOW)
+
+    assert report.device == "/dev/ttyS0"
+    assert report.taken_at == NOW
+    assert report.age_s is None
+    assert report.time is not None
+    assert report.time.tzinfo is UTC
+    assert (report.hdop, report.tdop) == (0.9, 1.15)
+    assert report.satellites[0] == Satellite(
+        gnssid=0, svid=2, used=True, snr_dbhz=44.0, elevation_deg=61.0, azimuth_deg=120.0
+    )
+
+
+def test_position_when_reported_then_it_is_nowhere_in_the_result() -> None:
+    place = {"lat": 48.123456, "lon": 11.654321, "altHAE": 519.75, "ecefx": 4177.875, "speed": 3.5}
+
+    text = str(asdict(parse_one(tpv(**place), sky(hdop=0.5))))
+
+    assert not [number for number in place.values() if str(number) in text]
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"class":"TPV","lat":48.123456,"mode":3', b'"lat":48.123456,"lon":11.654321}']
+)
+def test_position_when_in_a_broken_line_then_the_error_does_not_tell(line: bytes) -> None:
+    with pytest.raises(MalformedOutput) as caught:
+        parse_gps(said({"class": "VERSION"}) + line + b"\n", NOW)
+
+    assert "lat" in caught.value.detail
+    assert "48" not in caught.value.detail
+
+
+def test_gpsd_when_no_receiver_reports_then_deadline_missed() -> None:
+    for state in ("silent", "garbage"):
+        with pytest.raises(DeadlineMissed, match="no receiver reports"):
+            parse_gps(read_gpsd(state), NOW)
+
+
+def test_gpsd_when_it_says_nothing_then_deadline_missed() -> None:
+    with pytest.raises(DeadlineMissed, match="says nothing"):
+        parse_gps(b"", NOW)
+
+
+def test_gpsd_when_down_then_command_failed() -> None:
+    with pytest.raises(CommandFailed, match="could not connect to gpsd"):
+        parse_gps(read_gpsd("none"), NOW)
+
+
+def test_gpsd_when_it_reports_an_error_then_command_failed() -> None:
+    with pytest.raises(CommandFailed, match="gpsd says: no such device"):
+        parse_gps(said({"class": "ERROR", "message": "no such device"}), NOW)
+
+
+def test_line_when_cut_at_the_end_then_dropped() -> None:
+    (report,) = parse_gps(said(tpv(mode=2)) + b'{"class":"TPV","mode":', NOW)
+
+    assert report.mode is GpsMode.FIX_2D
+
+
+def test_reports_when_several_then_the_last_of_each_device_counts() -> None:
+    report = parse_one(tpv(mode=3, time="2026-01-02T03:04:05.000Z"), tpv(mode=1))
+
+    assert (report.mode, report.time) == (GpsMode.NO_FIX, None)
+
+
+def test_sky_when_split_over_reports_then_put_together() -> None:
+    report = parse_one(tpv(), sky(hdop=0.8, uSat=1), sky(satellites=[{"used": True, "svid": 5}]))
+
+    assert (report.hdop, report.satellites_used, report.satellites_seen) == (0.8, 1, 1)
+
+
+def test_sky_when_from_older_gpsd_then_satellites_are_counted() -> None:
+    report = parse_one(tpv(), sky(satellites=[{"PRN": 7, "used": True}, {"PRN": 9, "used": False}]))
+
+    assert (report.satellites_used, report.satellites_seen) == (1, 2)
+    assert report.satellites[0].svid == 7
+
+
+def test_sky_when_without_a_tpv_then_no_receiver_reports() -> None:
+    with pytest.raises(DeadlineMissed):
+        parse_gps(said(sky(uSat=8)), NOW)
+
+
+def test_receivers_when_several_then_best_first() -> None:
+    reports = parse_gps(
+        said(
+            tpv(device="flat", mode=2),
+            tpv(device="few"),
+            sky(device="few", uSat=5),
+            tpv(device="b"),
+            sky(device="b", uSat=9),
+            tpv(device="a"),
+            sky(device="a", uSat=9),
+        ),
+        NOW,
+    )
+
+    assert [report.device for report in reports] == ["a", "b", "few", "flat"]
+
+
+def test_receiver_when_listed_in_short_then_counts_and_mode_stay() -> None:
+    (report,) = parse_gps(read_gpsd("fix_3d"), NOW)
+    device = as_device(report)
+
+    assert (device.device, device.mode, device.time) == (report.device, report.mode, report.time)
+    assert (device.satellites_used, device.satellites_seen) == (8, 11)
+
+
+@pytest.mark.parametrize(
+    ("mode", "meaning"),
+    [(0, GpsMode.UNKNOWN), (1, GpsMode.NO_FIX), (2, GpsMode.FIX_2D), (3, GpsMode.FIX_3D)],
+)
+def test_mode_when_in_range_then_known(mode: int, meaning: GpsMode) -> None:
+    assert parse_one(tpv(mode=mode)).mode is meaning
+
+
+@pytest.mark.parametrize("mode", [-1, 4, 3.0, "3", True, None, [], 2**63])
+def test_mode_when_out_of_range_then_malformed(mode: object) -> None:
+    with pytest.raises(MalformedOutput, match="TPV mode"):
+        parse_one(tpv(mode=mode))
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-01-02T03:04:05Z", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        ("2026-01-02T03:04:05.5Z", datetime(2026, 1, 2, 3, 4, 5, 500_000, tzinfo=UTC)),
+        ("2026-01-02T03:04:05.123456789Z", datetime(2026, 1, 2, 3, 4, 5, 123_456, tzinfo=UTC)),
+        ("2016-12-31T23:59:60.000Z", None),
+    ],
+)
+def test_time_when_iso_8601_then_utc_and_none_in_a_leap_second(
+    text: str, time: datetime | None
+) -> None:
+    assert parse_one(tpv(time=text)).time == time
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        *("", "now", "2026-01-02 03:04:05Z", "2026-01-02T03:04:05", "2026-01-02T03:04:05+01:00"),
+        *("2026-13-02T03:04:05Z", "0000-01-02T03:04:05Z", "\uff12\uff10\uff12\uff16-01-02T03:04:05Z", 1767323045),
+        *("2026-01-02T03:04:05.1234567890Z", "2026-01-02T03:04:05Z\n", []),
+    ],
+)
+def test_time_when_anything_else_then_malformed(time: object) -> None:
+    with pytest.raises(MalformedOutput, match="TPV time"):
+        parse_one(tpv(time=time))
+
+
+@pytest.mark.parametrize("hdop", [-0.1, 10_001, "1", True, [1]])
+def test_dop_when_out_of_range_then_malformed(hdop: object) -> None:
+    with pytest.raises(MalformedOutput, match="hdop"):
+        parse_one(tpv(), sky(hdop=hdop))
+
+
+@pytest.mark.parametrize("count", [-1, 1_001, 8.0, "8", False])
+def test_satellite_count_when_out_of_range_then_malformed(count: object) -> None:
+    with pytest.raises(MalformedOutput, match="uSat"):
+        parse_one(tpv(), sky(uSat=count))
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "value", "reading"),
+    [
+        ("ss", "snr_dbhz", 0, 0.0),
+        ("ss", "snr_dbhz", 255, None),
+        ("el", "elevation_deg", -90, -90.0),
+        ("el", "elevation_deg", -91, None),
+        ("az", "azimuth_deg", 360, 360.0),
+        ("az", "azimuth_deg", 361, None),
+    ],
+)
+def test_reading_when_beyond_the_possible_then_not_known(
+    key: str, name: str, value: float, reading: float | None
+) -> None:
+    (satellite,) = parse_one(tpv(), sky(satellites=[{key: value}])).satellites
+
+    assert getattr(satellite, name) == reading
+
+
+@pytest.mark.parametrize("satellites", [{}, "x", [1], [[]], [{"used": 1}], [{"ss": "loud"}]])
+def test_satellites_when_not_a_list_of_satellites_then_malformed(satellites: object) -> None:
+    with pytest.raises(MalformedOutput):
+        parse_one(tpv(), sky(satellites=satellites))
+
+
+def test_satellites_when_too_many_then_malformed() -> None:
+    assert len(parse_one(tpv(), sky(satellites=[{}] * MAX_SATELLITES)).satellites) == MAX_SATELLITES
+    with pytest.raises(MalformedOutput, match="SKY satellites"):
+        parse_one(tpv(), sky(satellites=[{}] * (MAX_SATELLITES + 1)))
+
+
+def test_devices_when_too_many_then_malformed() -> None:
+    devices = [tpv(device=f"d{number}") for number in range(MAX_DEVICES)]
+
+    assert len(parse_gps(said(*devices), NOW)) == MAX_DEVICES
+    with pytest.raises(MalformedOutput, match="more than 16 devices"):
+        parse_gps(said(*devices, tpv(device="one more")), NOW)
+
+
+@pytest.mark.parametrize(
+    "device", ["\x1b[31m", "a\x00", "a\nb", "\u202egnp", "ü", "d" * 256, 3, None, []]
+)
+def test_device_when_not_a_plain_name_then_malformed(device: object) -> None:
+    with pytest.raises(MalformedOutput, match="gpsd device") as caught:
+        parse_one(tpv(device=device))
+
+    assert caught.value.detail.isascii()
+    assert caught.value.detail.isprintable()
+
+
+def test_device_when_not_named_then_empty() -> None:
+    (report,) = parse_gps(b'{"class":"TPV","mode":3}\n', NOW)
+
+    assert report.device == ""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(b"NaN", b"Infinity", b"-Infinity", b"1e400", b"1_000", b"\xd9\xa3", b"9" * 5000, b"+3"),
+        *(b'"\\ud800"', b'"\\udc00\\ud800"', b'"\xed\xa0\x80"', b'"\x00"', b"'3'", b"03", b"3,"),
+        *(b"[" * depth + b"]" * depth for depth in (1, 1000, 1020, 1100, 100_000)),
+        *(b'{"a":' * depth + b"1" + b"}" * depth for depth in (1, 1000, 1020, 100_000)),
+    ],
+)
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"class":"TPV","mode":%s}',
+        b'{"class":"TPV","mode":3,"time":%s}',
+        b'{"class":"SKY","hdop":%s}',
+        b'{"class":"SKY","satellites":[[%s]]}',
+        b'{"class":"SKY","satellites":[{"used":%s}]}',
+        b"{%s}",
+    ],
+)
+def test_value_when_not_json_or_not_a_number_then_malformed(line: bytes, value: bytes) -> None:
+    with pytest.raises(MalformedOutput):
+        parse_gps(b'{"class":"TPV","mode":3}\n' + line % value + b"\n", NOW)
+
+
+@pytest.mark.parametrize("depth", [1, 1000, 1020])
+def test_error_message_when_nested_deeply_then_still_command_failed(depth: int) -> None:
+    nested = b"[" * depth + b"]" * depth
+    with pytest.raises(CommandFailed, match="a JSON array"):
+        parse_gps(b'{"class":"ERROR","message":%s}\n' % nested, NOW)
+
+
+def test_key_when_given_twice_then_the_last_counts() -> None:
+    (report,) = parse_gps(b'{"class":"TPV","mode":1,"mode":3}\n', NOW)
+
+    assert report.mode is GpsMode.FIX_3D
