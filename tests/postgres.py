@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -141,7 +142,7 @@ class PostgresServer:
         kept = {key: os.environ[key] for key in ("PATH", "LD_LIBRARY_PATH") if key in os.environ}
         return {**kept, "HOME": str(self.folder), "LC_ALL": "C"}
 
-    def _account(self) -> dict[str, object]:
+    def _account(self) -> dict[str, Any]:
         if os.geteuid() != 0:
             return {"cwd": self.folder}
         return {"cwd": self.folder, "user": NOBODY, "group": NOBODY, "extra_groups": []}

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from ntp_checker.embedded_binaries import wheel_bin_dirs
 from ntp_checker.errors import SchemaMismatch, StoreError
@@ -350,18 +351,21 @@ def test_number_of_each_word_becomes_that_word_in_the_view(
         " VALUES ('h', 'h', 'server', 'no') RETURNING host_id"
     ).fetchone()
     assert host
-    insert = (
-        f"INSERT INTO metrics.ntp_parent (host_id, slot_at, warning_bits, critical_bits, {column}"
-        f"{'' if column == 'status' else ', status'})"
-        f" VALUES (%s, date_trunc('day', now()) + %s * interval '1 s', 0, 0, %s"
-        f"{'' if column == 'status' else ', 0'})"
+    insert = sql.SQL(
+        "INSERT INTO metrics.ntp_parent (host_id, slot_at, warning_bits, critical_bits, {})"
+        " VALUES (%s, date_trunc('day', now()) + %s * interval '1 s', 0, 0, {})"
     )
+    chosen = sql.Identifier(column)
     for member in members:
-        conn.execute(insert.encode(), (host[0], numbers[member], numbers[member]))
+        # status may not be missing
+        names = chosen if column == "status" else sql.SQL("{}, status").format(chosen)
+        values = sql.SQL("%s" if column == "status" else "%s, 0")
+        conn.execute(insert.format(names, values), (host[0], numbers[member], numbers[member]))
 
     seen = conn.execute(
-        f"SELECT {column} FROM metrics.ntp WHERE slot_at > now() - interval '2 days'"
-        " ORDER BY slot_at".encode()
+        sql.SQL(
+            "SELECT {} FROM metrics.ntp WHERE slot_at > now() - interval '2 days' ORDER BY slot_at"
+        ).format(chosen)
     ).fetchall()
 
     in_order = sorted(members, key=numbers.__getitem__)
