@@ -90,7 +90,7 @@ class Writer:
         if not writing.cancelled():
             writing.result()
         if self._spool.depth:
-            log.warning("samples stay in the spool until the next start", count=self._spool.depth)
+            log.warning("samples stay in the spool until the next start", waiting=self._spool.depth)
 
     async def write_once(self) -> int:
         """One batch from the spool; how many rows the spool is rid of.
@@ -170,12 +170,12 @@ class Writer:
     def _note_away(self, err: StoreError) -> None:
         if not self._is_away:
             self._is_away = True
-            log.warning("database is away, samples wait in the spool", reason=str(err))
+            log.warning("samples cannot be stored, they wait in the spool", reason=str(err))
 
     def _note_back(self) -> None:
         if self._is_away:
             self._is_away = False
-            log.info("database is back", samples=self._spool.depth)
+            log.info("samples are stored again", waiting=self._spool.depth)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

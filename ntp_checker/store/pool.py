@@ -55,7 +55,11 @@ def conninfo_for(url: str, *, application_name: str, options: str = "-c timezone
     try:
         given = conninfo_to_dict(url)
     except psycopg.ProgrammingError as err:
-        raise ConfigError(f"DATABASE_URL is no connection string: {_one_line(err)}") from err
+        # libpq's own words may repeat a piece of the password.
+        raise ConfigError(
+            "DATABASE_URL is no connection string: write postgresql://user@host/database, with "
+            "special characters of the password as %40 and the like"
+        ) from err
     ours: dict[str, Any] = {
         "connect_timeout": CONNECT_TIMEOUT_S,
         "application_name": application_name,
@@ -69,7 +73,7 @@ def conninfo_for(url: str, *, application_name: str, options: str = "-c timezone
 
 async def open_checker_pool(url: str) -> CheckerPool:
     """The checker's pool; connects in the background, so it opens without a database, too."""
-    _quiet_pool_log()
+    _quiet_log()
     pool = AsyncConnectionPool(
         conninfo_for(url, application_name="ntp-checker", options=_CHECKER_OPTIONS),
         connection_class=CheckerConnection,
@@ -90,7 +94,7 @@ def open_reader_pool(url: str, *, max_size: int = 8) -> ReaderPool:
 
     To be opened after the fork in a server that forks.
     """
-    _quiet_pool_log()
+    _quiet_log()
     return ConnectionPool(
         conninfo_for(url, application_name="ntp-checker dashboard", options=_READER_OPTIONS),
         connection_class=ReaderConnection,
@@ -133,6 +137,7 @@ def _one_line(err: psycopg.Error) -> str:
     return " ".join(text.split())
 
 
-def _quiet_pool_log() -> None:
-    # It warns at every attempt to connect; the callers say once that the database is away.
-    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
+def _quiet_log() -> None:
+    # It warns at every attempt to connect and every connection that breaks; the callers say once
+    # that the database is away.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)

@@ -318,6 +318,28 @@ def test_separate_roles_can_do_their_work_and_no_more(
     assert seen == (0,)  # host 1 has no name here, but the view may be read
 
 
+def test_single_role_with_nothing_but_a_schema_of_its_own_can_do_everything(
+    postgres: PostgresServer, make_database: MakeDatabase
+) -> None:
+    name = make_database()
+    with connect(postgres.url(name)) as admin:
+        admin.execute("CREATE ROLE tenant LOGIN; CREATE SCHEMA metrics AUTHORIZATION tenant")
+        try:
+            applied = postgres.psql(name, "-f", SCHEMA, user="tenant")
+            with connect(postgres.url(name, "tenant")) as tenant:
+                is_current = schema_status(tenant).is_current
+                outcomes = tenant.execute(
+                    "SELECT outcome FROM metrics.maintain_partitions(90, 15)"
+                ).fetchall()
+        finally:
+            admin.execute("DROP OWNED BY tenant")
+            admin.execute("DROP ROLE tenant")
+
+    assert (applied.returncode, applied.stderr) == (0, "")
+    assert is_current
+    assert outcomes[-1] == ("created",)
+
+
 def test_bits_of_each_problem_code_become_its_word(conn: Conn) -> None:
     for code in ProblemCode:
         found = conn.execute(
