@@ -1,5 +1,6 @@
 # make run: everything it takes to see a page. make test: everything it takes to trust a change.
 .POSIX:
+.NOTPARALLEL:
 .PHONY: run demo test check bench rig lock assets venv dev clean
 
 PYTHON = .venv/bin/python
