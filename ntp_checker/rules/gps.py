@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ntp_checker.model import (
+    Failure,
     FailureKind,
     GpsDevice,
     GpsMode,
@@ -27,31 +28,30 @@ def judge_gps(sample: Sample, limits: Limits, gps_interval_s: float) -> Iterator
     if sample.failure_of(Part.LOGIN) is not None:
         return
     failure = sample.failure_of(Part.GPS)
-    if failure is None:
-        yield from _judge_reports(sample, limits, gps_interval_s)
+    if failure is None or failure.kind is FailureKind.DEADLINE:
+        yield from _judge_reports(sample, failure, limits, gps_interval_s)
     elif failure.kind is FailureKind.COMMAND:
         yield judge_state(ProblemCode.GPS_UNAVAILABLE, limits.gps_severity, failure.detail)
-    elif failure.kind is FailureKind.DEADLINE:
-        yield judge_state(ProblemCode.GPS_UNAVAILABLE, None, "gpspipe runs")
-        yield judge_state(ProblemCode.GPS_SILENT, limits.gps_severity, failure.detail)
     else:
         yield judge_blindness(ProblemCode.PROBE_FAILED, failure.detail, subject=Part.GPS)
 
 
-def _judge_reports(sample: Sample, limits: Limits, gps_interval_s: float) -> Iterator[Judgement]:
-    if sample.gps is None or sample.gps.age_s is None:  # the first report is still to come
+def _judge_reports(
+    sample: Sample, unheard: Failure | None, limits: Limits, gps_interval_s: float
+) -> Iterator[Judgement]:
+    """The newest report while it is new enough; one read without a report is no silence yet."""
+    age_s = sample.gps.age_s if sample.gps is not None else None
+    if age_s is None and unheard is None:  # the first report is still to come
         return
     yield judge_state(ProblemCode.GPS_UNAVAILABLE, None, "gpsd answers")
-    yield judge_state(ProblemCode.PROBE_FAILED, None, "report read", subject=Part.GPS)
-    age_s = sample.gps.age_s
-    silent = age_s > SILENT_AFTER_INTERVALS * gps_interval_s
-    yield judge_state(
-        ProblemCode.GPS_SILENT,
-        limits.gps_severity if silent else None,
-        f"newest GPS report is {say_seconds(age_s)} old",
-    )
-    if silent:
+    if age_s is None or age_s > SILENT_AFTER_INTERVALS * gps_interval_s:
+        said = unheard.detail if unheard is not None else "no GPS report came"
+        text = said if age_s is None else f"{said}: the newest is {say_seconds(age_s)} old"
+        yield judge_state(ProblemCode.GPS_SILENT, limits.gps_severity, text)
         return
+    yield judge_state(ProblemCode.PROBE_FAILED, None, "report read", subject=Part.GPS)
+    text = f"newest GPS report is {say_seconds(age_s)} old"
+    yield judge_state(ProblemCode.GPS_SILENT, None, text)
     for device in sample.gps_devices:
         yield from _judge_device(device, limits)
 
