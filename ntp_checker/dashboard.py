@@ -1,7 +1,5 @@
 """`ntp-checker dashboard`: pages and API over the database, and nothing else."""
 
-from flask import Flask
-
 from ntp_checker import __version__
 from ntp_checker.config import Settings
 from ntp_checker.service import database
@@ -14,13 +12,13 @@ def run_dashboard(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises ConfigError, StoreError where it can't start."""
     with database(settings) as url:
         read_url = settings.database_read_url or url
-
-        def make_app() -> Flask:
-            return create_app(
+        serve(
+            lambda: create_app(
                 read_pool=open_reader_pool(read_url),
                 interval_s=settings.interval_s,
                 version=__version__,
                 public_url=settings.public_url,
-            )
-
-        serve(make_app, settings.listen.host, settings.listen.port)
+            ),
+            settings.listen.host,
+            settings.listen.port,
+        )

@@ -1,0 +1,1 @@
+"""PostgreSQL and the spool: the only place where SQL is spoken."""
