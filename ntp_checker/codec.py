@@ -84,7 +84,7 @@ def _time(at: datetime | None) -> str | None:
     """ISO 8601 in UTC with Z; six digits always, so that texts sort as their times do."""
     if at is None:
         return None
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _failure(failure: Failure) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from tests.rig.processes import wait_until
 NOBODY = 65534
 START_TIMEOUT_S = 30.0
 ZONE = "Asia/Kolkata"
+#: Folder with another release's programs, to run the same tests on.
+BIN_DIR_VARIABLE = "TEST_POSTGRES_BIN"
 
 
 class PostgresServer:
@@ -46,6 +48,9 @@ class PostgresServer:
         }
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
+        chosen = os.environ.get(BIN_DIR_VARIABLE)
+        if bin_dirs is None and chosen:
+            bin_dirs = [Path(chosen)]
         self.binaries = self._reachable(choose_binaries(bin_dirs, self.data))
         self._process: subprocess.Popen[bytes] | None = None
         self.run(
