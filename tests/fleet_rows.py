@@ -93,7 +93,8 @@ def add_host(connection: psycopg.Connection, host: FleetHost) -> int:
 def put_latest(connection: psycopg.Connection, host_id: int, host: FleetHost) -> None:
     """Makes this the host's newest sample."""
     now_row = connection.execute("SELECT clock_timestamp()").fetchone()
-    assert now_row is not None and host.age_s is not None
+    assert now_row is not None
+    assert host.age_s is not None
     slot_at = now_row[0] - timedelta(seconds=host.age_s)
     satellites = [satellite(number) for number in range(3)] if host.gps else None
     sources = None if host.source is None else sources_of(host)

@@ -1,6 +1,5 @@
 """Runs the dashboard under gunicorn, in this process and one worker with threads."""
 
-import contextlib
 import os
 import socket
 import sys
@@ -34,31 +33,40 @@ def serve(make_app: Callable[[], Flask], host: str, port: int, *, threads: int =
     Port 0 takes any free one; the log says which. Raises ConfigError when the address can't be
     listened on, and DashboardFailed when the worker does not start.
     """
-    with contextlib.closing(_listen(host, port)) as listener:
-        bound_host, bound_port = listener.getsockname()[:2]
-        shown = f"[{bound_host}]" if ":" in bound_host else bound_host
-        log.info("dashboard listens", url=f"http://{shown}:{bound_port}/")
-        try:
-            Arbiter(_Server(make_app, listener, threads)).run()
-        except SystemExit as err:
-            if err.code not in (None, 0):
-                raise DashboardFailed("the dashboard could not be started") from err
+    listener = _listen(host, port)
+    bound_host, bound_port = listener.getsockname()[:2]
+    shown = f"[{bound_host}]" if ":" in bound_host else bound_host
+    log.info("dashboard listens", url=f"http://{shown}:{bound_port}/")
+    master_pid = os.getpid()
+    status: object = 1
+    try:
+        # gunicorn takes the socket over, and closes it.
+        Arbiter(_Server(make_app, listener.detach(), threads)).run()
+    except SystemExit as err:
+        status = err.code
+    finally:
+        # The worker is a fork of this process: what the callers above would clean up, such as
+        # the embedded database, is not its own.
+        if os.getpid() != master_pid:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status if isinstance(status, int) else int(status is not None))
+    if status not in (None, 0):
+        raise DashboardFailed("the dashboard could not be started: its log says why")
 
 
 class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's settings; none is read from files or the environment."""
 
-    def __init__(
-        self, make_app: Callable[[], Flask], listener: socket.socket, threads: int
-    ) -> None:
+    def __init__(self, make_app: Callable[[], Flask], listener_fd: int, threads: int) -> None:
         self._make_app = make_app
-        self._listener = listener
+        self._listener_fd = listener_fd
         self._threads = threads
         super().__init__()
 
     def load_config(self) -> None:
         settings = {
-            "bind": [f"fd://{self._listener.fileno()}"],
+            "bind": [f"fd://{self._listener_fd}"],
             "worker_class": HeadFirstWorker,
             "workers": 1,
             "threads": self._threads,
