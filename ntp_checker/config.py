@@ -58,14 +58,25 @@ def _split_listen(value: object) -> object:
 
 
 def _check_database_url(value: str) -> str:
-    if urlsplit(value).scheme not in ("postgresql", "postgres"):
+    try:
+        scheme = urlsplit(value).scheme
+    except ValueError:  # its text would quote a piece of the password
+        scheme = ""
+    if scheme not in ("postgresql", "postgres"):
         raise ValueError("write postgresql://user:password@host:5432/database")
     return value
 
 
+def _expand_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("there is no such home directory: write the whole path") from None
+
+
 _ListenField = Annotated[Listen, BeforeValidator(_split_listen)]
 _DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
-_Path = Annotated[Path, AfterValidator(Path.expanduser)]
+_Path = Annotated[Path, AfterValidator(_expand_home)]
 _Seconds = Annotated[float, Field(ge=0.1, le=86_400, allow_inf_nan=False)]
 
 
@@ -73,7 +84,7 @@ def _default_data_dir() -> Path:
     if os.geteuid() == 0:
         return Path("/var/lib/ntp-checker")
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(state).expanduser() / "ntp-checker"
+    return Path(state) / "ntp-checker"
 
 
 class Settings(BaseModel):
@@ -85,7 +96,8 @@ class Settings(BaseModel):
     database_read_url: _DatabaseUrl | None = None  #: for the dashboard; None: database_url
     embedded: bool = True  #: False: no embedded server, DATABASE_URL is a must
     hosts: tuple[Host, ...] = ()
-    data_dir: _Path = Field(default_factory=_default_data_dir)  #: spool, embedded server
+    #: Spool, embedded server.
+    data_dir: _Path = Field(default_factory=_default_data_dir, validate_default=True)
     interval_s: _Seconds = 30.0  #: between two looks at one host
     deadline_s: _Seconds | None = None  #: of one look; None: min(10, 0.8 x interval)
     ssh_key_path: _Path = Field(default=Path("~/.ssh/id_ed25519"), validate_default=True)
@@ -168,8 +180,8 @@ def _read_variable(environ: Mapping[str, str], field: str) -> str | None:
         raise ConfigError(f"{name} and {name}_FILE are both set: keep one")
     try:
         # Editors and `kubectl create secret --from-file` leave an end of line behind.
-        return Path(file_name).expanduser().read_text(encoding="utf-8").strip() or None
-    except (OSError, UnicodeDecodeError) as error:
+        return _expand_home(Path(file_name)).read_text(encoding="utf-8").strip() or None
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{name}_FILE: can't read {file_name}: {error}") from error
 
 
