@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from ipaddress import IPv6Address
 
 from ntp_checker.errors import ConfigError
 from ntp_checker.model import DEFAULT_LIMITS, Host, Role
@@ -27,7 +28,7 @@ def parse_target(text: str, default_user: str | None = None) -> Host:
         return Host(name=LOCAL, address="", limits=limits)
     match = _TARGET.fullmatch(text)
     port = int(match["port"] or 22) if match else 0
-    if match is None or not 1 <= port <= 65535:
+    if match is None or not 1 <= port <= 65535 or not _is_ipv6(match["ipv6"] or "::"):
         raise ConfigError(
             f"{text!r} is not a host: write [user@]host[:port], [user@][IPv6][:port], or local"
         )
@@ -39,6 +40,14 @@ def parse_target(text: str, default_user: str | None = None) -> Host:
         user=match["user"] or default_user,
         limits=limits,
     )
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_targets(text: str, default_user: str | None = None) -> tuple[Host, ...]:
