@@ -98,9 +98,10 @@ def _say_all_good(checked: Sequence[JudgedSample]) -> str:
     if len(checked) > 1:
         return f"{len(checked)} hosts ok"
     sample, bound_s = checked[0].sample, checked[0].verdict.error_bound_s
-    offset = say_clock_offset(sample.tracking.system_offset_s) if sample.tracking else "not told"
-    at_most = "not told" if bound_s is None else say_seconds(bound_s)
-    return f"{sample.host}: clock is {offset}, wrong by {at_most} at most"
+    if sample.tracking is None or bound_s is None:  # the zeros of a free-running clock say nothing
+        return f"{sample.host}: offset not known"
+    offset = say_clock_offset(sample.tracking.system_offset_s)
+    return f"{sample.host}: clock is {offset}, wrong by {say_seconds(bound_s)} at most"
 
 
 def _perfdata(judged: JudgedSample, limits: Limits, *, prefix: str) -> list[str]:
@@ -109,9 +110,9 @@ def _perfdata(judged: JudgedSample, limits: Limits, *, prefix: str) -> list[str]
     tracking = sample.tracking if bound_s is not None else None
     offset_s = tracking.system_offset_s if tracking else None
     stratum = tracking.stratum if tracking else None
-    warning_s, critical_s = limits.offset_warning_s, limits.offset_critical_s
-    bound_limits = f"{limits.error_bound_warning_s:g};{limits.error_bound_critical_s:g}"
-    offset_limits = f"-{warning_s:g}:{warning_s:g};-{critical_s:g}:{critical_s:g}"
+    warning, critical = _plain(limits.offset_warning_s), _plain(limits.offset_critical_s)
+    bound_limits = f"{_plain(limits.error_bound_warning_s)};{_plain(limits.error_bound_critical_s)}"
+    offset_limits = f"-{warning}:{warning};-{critical}:{critical}"
     stratum_limits = f"{limits.stratum_warning};{STRATUM_UNSYNCHRONISED - 1}"
     entries = [
         f"'{prefix}offset'={_seconds(offset_s)};{offset_limits}",
@@ -127,6 +128,11 @@ def _perfdata(judged: JudgedSample, limits: Limits, *, prefix: str) -> list[str]
 def _seconds(value: float | None) -> str:
     """Fixed-point with nanoseconds: plugins' readers know no exponents."""
     return "U" if value is None else f"{value:.9f}s"
+
+
+def _plain(limit_s: float) -> str:
+    """A limit without an exponent and without trailing zeros: "0.01"."""
+    return f"{limit_s:.9f}".rstrip("0").rstrip(".")
 
 
 def _count(value: int | None) -> str:
