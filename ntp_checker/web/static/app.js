@@ -161,6 +161,7 @@ class Overview {
   watchChart() {
     const figure = document.getElementById("offset");
     if (!figure) return;
+    figure.querySelector(".skeleton").textContent = "The chart is loaded when it comes into view.";
     const watcher = new IntersectionObserver((entries) => {
       if (!entries.some((entry) => entry.isIntersecting)) return;
       watcher.disconnect();
