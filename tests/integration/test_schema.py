@@ -1,6 +1,5 @@
 """schema.sql and the migrations, on a real server."""
 
-import hashlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -8,17 +7,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from ntp_checker.embedded_binaries import wheel_bin_dirs
-from ntp_checker.errors import SchemaMismatch, StoreError
-from ntp_checker.model import FailureKind, GpsMode, Leap, Part, ProblemCode, Status
 from ntp_checker.resources import sql_path
-from ntp_checker.store import codes
 from ntp_checker.store.migrate import (
-    Migration,
     connect,
-    init_or_check,
     load_migrations,
     migrate,
     schema_status,
@@ -192,104 +185,6 @@ def test_security_definer_functions_pin_their_search_path(conn: Conn) -> None:
         assert "search_path=pg_catalog, pg_temp" in config
 
 
-def test_migrate_when_it_was_cut_off_goes_on_where_it_ended(
-    postgres: PostgresServer, make_database: MakeDatabase
-) -> None:
-    second = Migration(version=2, name="second", sql="CREATE TABLE metrics.more ();", checksum="2")
-    third = Migration(version=3, name="third", sql="SELECT 1/0;", checksum="3")
-    migrations = [*load_migrations(), second, third]
-    with connect(postgres.url(make_database())) as conn:
-        with pytest.raises(StoreError, match="division by zero"):
-            migrate(conn, migrations)
-        status = schema_status(conn, migrations)
-
-        applied = migrate(conn, [*migrations[:2], Migration(
-            version=3, name="third", sql="SELECT 1;", checksum="3")])  # fmt: skip
-
-    assert (status.version, applied) == (2, ["third"])
-
-
-def test_migrate_when_two_run_at_once_applies_each_migration_once(
-    postgres: PostgresServer, make_database: MakeDatabase
-) -> None:
-    url = postgres.url(make_database())
-    applied: list[str] = []
-
-    def run() -> None:
-        with connect(url) as conn:
-            applied.extend(migrate(conn))
-
-    threads = [threading.Thread(target=run) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert applied == [m.name for m in load_migrations()]
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ("DELETE FROM metrics.schema_migration", "psql -f schema.sql"),
-        ("UPDATE metrics.schema_migration SET checksum = 'x'", "not this release's"),
-        (
-            "INSERT INTO metrics.schema_migration VALUES (999, 'future', now(), 'y')",
-            "newer release",
-        ),
-    ],
-)
-def test_check_of_another_schema_refuses_and_says_what_to_do(
-    conn: Conn, database_url: str, change: str, said: str
-) -> None:
-    conn.execute(change.encode())
-
-    with pytest.raises(SchemaMismatch, match=said):
-        init_or_check(database_url, initialise=False)
-
-
-def test_check_of_an_older_schema_names_db_migrate(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    more = Migration(version=2, name="more", sql="", checksum="")
-    newer = [*load_migrations(), more]
-    monkeypatch.setattr("ntp_checker.store.migrate.load_migrations", lambda: newer)
-
-    with pytest.raises(SchemaMismatch, match="ntp-checker db migrate"):
-        init_or_check(database_url, initialise=False)
-
-
-def test_check_of_an_empty_database_fills_it_only_when_told(
-    postgres: PostgresServer, make_database: MakeDatabase
-) -> None:
-    url = postgres.url(make_database())
-    with pytest.raises(SchemaMismatch, match="ntp-checker db init"):
-        init_or_check(url, initialise=False)
-
-    init_or_check(url, initialise=True)
-
-    init_or_check(url, initialise=False)
-
-
-def test_check_of_somebody_elses_schema_refuses(
-    postgres: PostgresServer, make_database: MakeDatabase
-) -> None:
-    url = postgres.url(make_database())
-    with connect(url) as conn:
-        conn.execute("CREATE SCHEMA metrics; CREATE TABLE metrics.theirs ()")
-
-    with pytest.raises(SchemaMismatch, match="did not make"):
-        init_or_check(url, initialise=True)
-
-
-def test_check_without_a_server_says_so_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(StoreError) as caught:
-        init_or_check(f"postgresql:///x?host={tmp_path}", initialise=False)
-
-    assert "\n" not in str(caught.value)
-    assert str(tmp_path) in str(caught.value)
-
-
 def test_separate_roles_can_do_their_work_and_no_more(
     postgres: PostgresServer, conn: Conn, database: str
 ) -> None:
@@ -338,73 +233,3 @@ def test_single_role_with_nothing_but_a_schema_of_its_own_can_do_everything(
     assert (applied.returncode, applied.stderr) == (0, "")
     assert is_current
     assert outcomes[-1] == ("created",)
-
-
-def test_bits_of_each_problem_code_become_its_word(conn: Conn) -> None:
-    for code in ProblemCode:
-        found = conn.execute(
-            "SELECT metrics.problem_words(%s)", (codes.problem_bits([code]),)
-        ).fetchone()
-        assert found == ([code.value],)
-
-
-def test_bits_of_all_codes_fit_and_differ() -> None:
-    assert set(codes.PROBLEM_BIT) == set(ProblemCode)
-    assert sorted(codes.PROBLEM_BIT.values()) == list(range(len(ProblemCode)))
-    assert codes.problem_bits(ProblemCode) < 2**63
-
-
-@pytest.mark.parametrize(
-    ("column", "members", "numbers"),
-    [
-        ("status", Status, codes.STATUS_NUMBER),
-        ("failure_part", Part, codes.PART_NUMBER),
-        ("failure_kind", FailureKind, codes.FAILURE_KIND_NUMBER),
-        ("leap", Leap, codes.LEAP_NUMBER),
-        ("gps_mode", GpsMode, codes.GPS_MODE_NUMBER),
-    ],
-)
-def test_number_of_each_word_becomes_that_word_in_the_view(
-    conn: Conn, column: str, members: Any, numbers: dict[Any, int]
-) -> None:
-    assert set(numbers) == set(members)
-    host = conn.execute(
-        "INSERT INTO metrics.host (name, target, role, has_gps)"
-        " VALUES ('h', 'h', 'server', 'no') RETURNING host_id"
-    ).fetchone()
-    assert host
-    insert = sql.SQL(
-        "INSERT INTO metrics.ntp_parent (host_id, slot_at, warning_bits, critical_bits, {})"
-        " VALUES (%s, date_trunc('day', now()) + %s * interval '1 s', 0, 0, {})"
-    )
-    chosen = sql.Identifier(column)
-    for member in members:
-        # status may not be missing
-        names = chosen if column == "status" else sql.SQL("{}, status").format(chosen)
-        values = sql.SQL("%s" if column == "status" else "%s, 0")
-        conn.execute(insert.format(names, values), (host[0], numbers[member], numbers[member]))
-
-    seen = conn.execute(
-        sql.SQL(
-            "SELECT {} FROM metrics.ntp WHERE slot_at > now() - interval '2 days' ORDER BY slot_at"
-        ).format(chosen)
-    ).fetchall()
-
-    in_order = sorted(members, key=numbers.__getitem__)
-    assert seen == [(member.value,) for member in in_order]
-
-
-def test_number_that_is_no_word_is_refused(conn: Conn) -> None:
-    with pytest.raises(psycopg.errors.CheckViolation):
-        conn.execute(
-            "INSERT INTO metrics.ntp_parent (host_id, slot_at, warning_bits, critical_bits,"
-            " status) VALUES (1, now(), 0, 0, 4)"
-        )
-
-
-def test_migration_files_are_unchanged_since_they_were_recorded() -> None:
-    for path in sorted(sql_path("migrations").glob("*.sql")):
-        checksum = hashlib.sha256(path.read_bytes()).hexdigest()
-        assert checksum in SCHEMA.read_text(), (
-            f"schema.sql must carry {path.name} and record its checksum {checksum}"
-        )

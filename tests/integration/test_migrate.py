@@ -1,0 +1,132 @@
+"""Migrations, and what the start makes of a database's version."""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from ntp_checker.errors import SchemaMismatch, StoreError
+from ntp_checker.resources import sql_path
+from ntp_checker.store.migrate import (
+    Migration,
+    connect,
+    init_or_check,
+    load_migrations,
+    migrate,
+    schema_status,
+)
+from tests.postgres import PostgresServer
+
+SCHEMA = sql_path("schema.sql")
+MakeDatabase = Callable[..., str]
+Conn = psycopg.Connection[tuple[Any, ...]]
+
+
+def test_migrate_when_it_was_cut_off_goes_on_where_it_ended(
+    postgres: PostgresServer, make_database: MakeDatabase
+) -> None:
+    second = Migration(version=2, name="second", sql="CREATE TABLE metrics.more ();", checksum="2")
+    third = Migration(version=3, name="third", sql="SELECT 1/0;", checksum="3")
+    migrations = [*load_migrations(), second, third]
+    with connect(postgres.url(make_database())) as conn:
+        with pytest.raises(StoreError, match="division by zero"):
+            migrate(conn, migrations)
+        status = schema_status(conn, migrations)
+
+        applied = migrate(conn, [*migrations[:2], Migration(
+            version=3, name="third", sql="SELECT 1;", checksum="3")])  # fmt: skip
+
+    assert (status.version, applied) == (2, ["third"])
+
+
+def test_migrate_when_two_run_at_once_applies_each_migration_once(
+    postgres: PostgresServer, make_database: MakeDatabase
+) -> None:
+    url = postgres.url(make_database())
+    applied: list[str] = []
+
+    def run() -> None:
+        with connect(url) as conn:
+            applied.extend(migrate(conn))
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert applied == [m.name for m in load_migrations()]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("DELETE FROM metrics.schema_migration", "psql -f schema.sql"),
+        ("UPDATE metrics.schema_migration SET checksum = 'x'", "not this release's"),
+        (
+            "INSERT INTO metrics.schema_migration VALUES (999, 'future', now(), 'y')",
+            "newer release",
+        ),
+    ],
+)
+def test_check_of_another_schema_refuses_and_says_what_to_do(
+    conn: Conn, database_url: str, change: str, said: str
+) -> None:
+    conn.execute(change.encode())
+
+    with pytest.raises(SchemaMismatch, match=said):
+        init_or_check(database_url, initialise=False)
+
+
+def test_check_of_an_older_schema_names_db_migrate(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = Migration(version=2, name="more", sql="", checksum="")
+    newer = [*load_migrations(), more]
+    monkeypatch.setattr("ntp_checker.store.migrate.load_migrations", lambda: newer)
+
+    with pytest.raises(SchemaMismatch, match="ntp-checker db migrate"):
+        init_or_check(database_url, initialise=False)
+
+
+def test_check_of_an_empty_database_fills_it_only_when_told(
+    postgres: PostgresServer, make_database: MakeDatabase
+) -> None:
+    url = postgres.url(make_database())
+    with pytest.raises(SchemaMismatch, match="ntp-checker db init"):
+        init_or_check(url, initialise=False)
+
+    init_or_check(url, initialise=True)
+
+    init_or_check(url, initialise=False)
+
+
+def test_check_of_somebody_elses_schema_refuses(
+    postgres: PostgresServer, make_database: MakeDatabase
+) -> None:
+    url = postgres.url(make_database())
+    with connect(url) as conn:
+        conn.execute("CREATE SCHEMA metrics; CREATE TABLE metrics.theirs ()")
+
+    with pytest.raises(SchemaMismatch, match="did not make"):
+        init_or_check(url, initialise=True)
+
+
+def test_check_without_a_server_says_so_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StoreError) as caught:
+        init_or_check(f"postgresql://u@/x?host={tmp_path}", initialise=False)
+
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_migration_files_are_unchanged_since_they_were_recorded() -> None:
+    for path in sorted(sql_path("migrations").glob("*.sql")):
+        checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert checksum in SCHEMA.read_text(), (
+            f"schema.sql must carry {path.name} and record its checksum {checksum}"
+        )

@@ -1,0 +1,62 @@
+"""Samples into a test's database through the product, and out of it through SQL."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from ntp_checker.model import Host, JudgedSample
+from ntp_checker.store.hosts import sync_hosts
+from ntp_checker.store.leases import take_all
+from ntp_checker.store.pool import CheckerPool
+from ntp_checker.writer import WriterRow, write_batch
+
+Conn = psycopg.Connection[tuple[Any, ...]]
+WAIT_S = 30.0
+START_AT = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=30)
+
+
+def slot(number: int) -> datetime:
+    """Slots of one host, a second apart, from half a minute before the tests."""
+    return START_AT + timedelta(seconds=number)
+
+
+async def take(pool: CheckerPool, *names: str) -> dict[str, int]:
+    """Watches these hosts; epoch by name."""
+    async with pool.connection() as conn:
+        ids = await sync_hosts(conn, [Host(name=name, address=name) for name in names])
+        epochs = await take_all(conn, "checker-1", ids.values())
+    return {name: epochs[ids[name]] for name in names}
+
+
+async def store(pool: CheckerPool, epoch: int, *samples: JudgedSample) -> int:
+    async with pool.connection() as conn:
+        return await write_batch(
+            conn, [WriterRow(lease_epoch=epoch, judged=judged) for judged in samples]
+        )
+
+
+async def until(condition: Callable[[], Awaitable[bool] | bool]) -> None:
+    deadline_s = time.monotonic() + WAIT_S
+    while True:
+        found = condition()
+        if found if isinstance(found, bool) else await found:
+            return
+        assert time.monotonic() < deadline_s, "it did not happen in time"
+        await asyncio.sleep(0.02)
+
+
+def has(found: set[Any], number: int) -> bool:
+    return len(found) >= number
+
+
+def rows(conn: Conn, columns: str = "slot_at, status, failure_kind") -> list[tuple[Any, ...]]:
+    query = sql.SQL(
+        "SELECT {} FROM metrics.ntp WHERE slot_at > '2000-01-01' ORDER BY host, slot_at"
+    )
+    names = sql.SQL(", ").join(map(sql.Identifier, columns.split(", ")))
+    return conn.execute(query.format(names)).fetchall()
