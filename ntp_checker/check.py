@@ -49,7 +49,11 @@ async def _check_host(
     host: Host, credentials: SshCredentials | None, settings: Settings
 ) -> JudgedSample:
     probe = Probe(
-        host, make_shell(host, credentials), deadline_s=settings.look_deadline_s, now=_now
+        host,
+        make_shell(host, credentials),
+        interval_s=settings.interval_s,
+        deadline_s=settings.look_deadline_s,
+        now=_now,
     )
     try:
         sample = await probe.look_once(_now())

@@ -266,6 +266,7 @@ def _make_probes(checker: Checker) -> list[Probe]:
         Probe(
             host,
             make_shell(host, credentials),
+            interval_s=settings.interval_s,
             deadline_s=settings.look_deadline_s,
             now=checker.clock.now,
         )

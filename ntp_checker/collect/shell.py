@@ -9,6 +9,20 @@ from ntp_checker.model import Capture
 READ_CHUNK_BYTES = 64 * 1024
 
 
+class Pipe(Protocol):
+    """A program on a host that we talk with."""
+
+    async def write(self, words: bytes) -> None:
+        """Hands it these bytes. Raises CommandFailed if it has ended."""
+
+    async def read(self) -> bytes:
+        """What it printed since, one chunk at least. Raises CommandFailed at its end."""
+        ...
+
+    def close(self) -> None:
+        """Ends its input, and with it the program."""
+
+
 class Shell(Protocol):
     """A way onto one host, kept open between commands where that makes sense."""
 
@@ -23,6 +37,14 @@ class Shell(Protocol):
 
         Raises OutputTooLarge, CommandFailed, and what login raises.
         """
+        ...
+
+    async def open_pipe(self, command: str) -> Pipe:
+        """Starts a program to talk with. Bounded in time by the caller.
+
+        Raises CommandFailed, and what login raises.
+        """
+        ...
 
     async def close(self) -> None:
         """Ends the session, and what still runs in it."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import asyncssh
 
-from ntp_checker.collect.shell import read_bounded
+from ntp_checker.collect.shell import READ_CHUNK_BYTES, Pipe, read_bounded
 from ntp_checker.errors import (
     AuthRejected,
     CommandFailed,
@@ -111,10 +111,24 @@ class SshShell:
             self._drop()
             raise CommandFailed(f"the host runs no command for us: {error}", stage="run") from error
 
-    async def _run(self, command: str, max_bytes: int) -> Capture:
-        connection = self._connection
-        if connection is None:
+    async def open_pipe(self, command: str) -> Pipe:
+        """See Shell.open_pipe."""
+        await self.login()
+        try:
+            process: asyncssh.SSHClientProcess[bytes] = await self._open().create_process(
+                command, encoding=None, stderr=asyncssh.DEVNULL
+            )
+        except (asyncssh.Error, OSError) as error:
+            raise CommandFailed(f"the host opens no channel: {error}", stage="run") from error
+        return _SshPipe(process)
+
+    def _open(self) -> asyncssh.SSHClientConnection:
+        if self._connection is None:
             raise asyncssh.ConnectionLost("connection was closed")
+        return self._connection
+
+    async def _run(self, command: str, max_bytes: int) -> Capture:
+        connection = self._open()
         process: asyncssh.SSHClientProcess[bytes] = await connection.create_process(
             command, encoding=None, stdin=asyncssh.DEVNULL, stderr=asyncssh.DEVNULL
         )
@@ -160,6 +174,35 @@ class SshShell:
             ) from error
         except (asyncssh.Error, OSError) as error:
             raise attempt.unreachable(error) from error
+
+
+class _SshPipe:
+    """A program on the far end of a channel."""
+
+    def __init__(self, process: "asyncssh.SSHClientProcess[bytes]") -> None:
+        self._process = process
+
+    async def write(self, words: bytes) -> None:
+        """See Pipe.write."""
+        try:
+            self._process.stdin.write(words)
+            await self._process.stdin.drain()
+        except (asyncssh.Error, OSError) as error:
+            raise CommandFailed(f"channel is gone: {error}", stage="ask") from error
+
+    async def read(self) -> bytes:
+        """See Pipe.read."""
+        try:
+            chunk = await self._process.stdout.read(READ_CHUNK_BYTES)
+        except (asyncssh.Error, OSError) as error:
+            raise CommandFailed(f"channel is gone: {error}", stage="read") from error
+        if not chunk:
+            raise CommandFailed("the program on the channel ended", stage="read")
+        return chunk
+
+    def close(self) -> None:
+        """See Pipe.close."""
+        self._process.close()
 
 
 class _Attempt(asyncssh.SSHClient):

@@ -7,15 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ntp_checker.collect.commands import (
-    CHRONY_MAX_BYTES,
-    FramedPart,
-    chrony_command,
-    gps_command,
-    host_time,
-    require_part,
-    split_frames,
-)
+from ntp_checker.collect.commands import CHRONY_MAX_BYTES, chrony_command, gps_command
+from ntp_checker.collect.frames import FramedPart, host_time, require_part, split_frames
 from ntp_checker.errors import CommandFailed, DeadlineMissed
 
 
