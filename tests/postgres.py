@@ -48,16 +48,17 @@ class PostgresServer:
         }
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
-        chosen = os.environ.get(BIN_DIR_VARIABLE)
-        if bin_dirs is None and chosen:
-            bin_dirs = [Path(chosen)]
-        self.binaries = self._reachable(choose_binaries(bin_dirs, self.data))
         self._process: subprocess.Popen[bytes] | None = None
-        self.run(
-            "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
-            "--locale=C", "--no-instructions",
-        )  # fmt: skip
-        self.start()
+        try:
+            self.binaries = self._reachable(choose_binaries(bin_dirs or _chosen(), self.data))
+            self.run(
+                "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
+                "--locale=C", "--no-instructions",
+            )  # fmt: skip
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """Connection string; says nothing of the zone."""
@@ -159,3 +160,8 @@ class PostgresServer:
         for pid in (parent, *map(int, children)):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+
+def _chosen() -> list[Path] | None:
+    chosen = os.environ.get(BIN_DIR_VARIABLE)
+    return [Path(chosen)] if chosen else None
