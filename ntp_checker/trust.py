@@ -17,8 +17,7 @@ def write_known_host(path: Path, host: Host, key: HostKey) -> None:
     """
     try:
         path = path.resolve()
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        numbered = enumerate(lines, 1)
+        numbered = enumerate(_read_lines(path), 1)
         kept = [line for number, line in numbered if not _is_old(line, number, host, path)]
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _replace_file(path, "".join(f"{line}\n" for line in [*kept, key.line]))
@@ -29,10 +28,16 @@ def write_known_host(path: Path, host: Host, key: HostKey) -> None:
 def known_lines(path: Path, host: Host) -> list[str]:
     """The lines of known_hosts that speak of the host. Raises ConfigError if it can't be read."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        lines = _read_lines(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"can't read {path}: {error}") from error
     return [line for line in lines if matches_known_host(line, host)]
+
+
+def _read_lines(path: Path) -> list[str]:
+    # Not splitlines(): a form feed in somebody's comment does not end the line.
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def _is_old(line: str, number: int, host: Host, path: Path) -> bool:
