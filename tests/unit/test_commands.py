@@ -180,8 +180,8 @@ def test_command_when_a_program_prints_no_last_newline_then_its_end_is_seen(
 
 @pytest.mark.parametrize("deadline_s", [0.08, 0.5, 1.0, 9.99, 86_400.0])
 def test_command_when_built_then_the_host_ends_it_and_no_quote_is_inside(deadline_s: float) -> None:
-    for command in (chrony_command(deadline_s), gps_command()):
-        assert command.startswith("env LC_ALL=C timeout -k 1 ")
+    for word, command in (("look", chrony_command(deadline_s)), ("gps", gps_command())):
+        assert command.startswith(f": ntp-checker {word}; env LC_ALL=C timeout -k 1 ")
         assert command.count("'") == 2
         assert "!" not in command
 

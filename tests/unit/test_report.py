@@ -236,7 +236,7 @@ class HostileShell:
 )
 def test_reports_when_an_ssh_server_sends_control_characters_then_none_is_shown(said: str) -> None:
     host = Host(name="ntp1", address="192.0.2.1")
-    probe = Probe(host, HostileShell(said), deadline_s=1.0, now=lambda: NOW)
+    probe = Probe(host, HostileShell(said), interval_s=30, deadline_s=1.0, now=lambda: NOW)
     judged = look(asyncio.run(probe.look_once(NOW)))
 
     assert len(perfdata(plugin_line(judged))) == 3
