@@ -350,11 +350,21 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RawText:
+    """What a host's programs printed, for people to read; no control characters, no position."""
+
+    taken_at: datetime
+    chrony_text: str | None  #: None if there was no answer
+    gps_text: str | None  #: newest read of the GPS channel; None without one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedSample:
     """A sample with what the rules made of it: what is spooled, stored and shown."""
 
     sample: Sample
     verdict: Verdict
+    raw: RawText | None = None  #: with some samples only: it is stored once a minute
 
 
 _SEVERITY_ORDER = {None: 0, Severity.INFO: 1, Severity.WARNING: 2, Severity.CRITICAL: 3}
