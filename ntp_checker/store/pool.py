@@ -16,6 +16,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from ntp_checker.errors import ConfigError, PartitionMissing, RowsRefused, StoreError
+from ntp_checker.store.cutoff import check_connection
 
 CheckerConnection = psycopg.AsyncConnection[TupleRow]
 CheckerPool = AsyncConnectionPool[CheckerConnection]
@@ -103,7 +104,7 @@ def open_reader_pool(url: str, *, max_size: int = 8) -> ReaderPool:
         max_size=max_size,
         timeout=CHECKOUT_TIMEOUT_S,
         reconnect_timeout=RECONNECT_TIMEOUT_S,
-        check=ConnectionPool.check_connection,
+        check=check_connection,
         name="dashboard",
         open=True,
     )

@@ -18,12 +18,15 @@ from psycopg_pool import PoolTimeout
 from ntp_checker.errors import SchemaMismatch, StoreError
 from ntp_checker.model import Status
 from ntp_checker.store.codes import STATUS_NUMBER
+from ntp_checker.store.cutoff import cut_off_after
 from ntp_checker.store.migrate import load_migrations
 from ntp_checker.store.pool import ReaderConnection, ReaderPool, store_errors
 from ntp_checker.store.queries import load_queries
 
 #: how long a page waits for a free connection; also how long it takes to say "database down"
 CONNECTION_WAIT_S = 3.0
+#: how much later than its own limit the server may answer before it counts as frozen
+_ANSWER_LATE_S = 2.0
 
 _STATUS_BY_NUMBER = {number: status for status, number in STATUS_NUMBER.items()}
 
@@ -93,7 +96,7 @@ _FIGURES = ("mean", "min", "max", "stddev", "p01", "p05", "p50", "p95", "p99")
 
 @contextmanager
 def reading(pool: ReaderPool, *, limit_s: float) -> Iterator[ReaderConnection]:
-    """A connection in a read-only transaction whose statements take at most `limit_s` each.
+    """A connection in a read-only transaction that takes little longer than `limit_s`.
 
     Raises StoreError when the database does not answer, ReadTooSlow at the limit and
     SchemaMismatch when the tables are not there.
@@ -102,6 +105,7 @@ def reading(pool: ReaderPool, *, limit_s: float) -> Iterator[ReaderConnection]:
         with (
             store_errors(),
             pool.connection(timeout=CONNECTION_WAIT_S) as connection,
+            cut_off_after(connection, limit_s + _ANSWER_LATE_S),
             connection.transaction(),
         ):
             limit = {"limit": f"{round(limit_s * 1000)}ms"}

@@ -1,5 +1,7 @@
 """JSON for programs, the chart among them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -72,14 +74,26 @@ def make_api(services: Services) -> Blueprint:
 
     @api.get("/offset")
     def offset() -> Response:
-        if not services.charts.acquire(timeout=CHART_WAIT_S):
-            raise Busy("too many charts at once")
-        try:
+        with turn_to_compute(services):
             return json_response(compute_offset(services, request.args.to_dict(flat=False)))
-        finally:
-            services.charts.release()
 
     return api
+
+
+@contextmanager
+def turn_to_compute(services: Services) -> Iterator[None]:
+    """Waits for a turn, so that charts never hold all threads. Raises Busy."""
+    if not services.charts_asked.acquire(blocking=False):
+        raise Busy("too many charts are asked for at once")
+    try:
+        if not services.charts.acquire(timeout=CHART_WAIT_S):
+            raise Busy("the charts before this one take too long")
+        try:
+            yield
+        finally:
+            services.charts.release()
+    finally:
+        services.charts_asked.release()
 
 
 def compute_offset(services: Services, arguments: dict[str, list[str]]) -> dict[str, Any]:

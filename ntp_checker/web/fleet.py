@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from ntp_checker.model import Status
-from ntp_checker.web.format import format_age, format_seconds
+from ntp_checker.web.format import format_seconds
 
 #: a host's last sample is stale when it is older than this many of the host's intervals
 STALE_INTERVALS = 3
@@ -81,7 +80,8 @@ class Sentence:
     """The fleet in one sentence, in parts: the first is what a person must know."""
 
     verdict: str
-    details: Sequence[str]
+    bound: str  #: the worst error bound and whose it is; empty if none is known
+    age_s: float | None  #: of the newest sample; None when there is none
 
 
 def is_stale(age_s: float | None, interval_s: float) -> bool:
@@ -132,7 +132,7 @@ def describe_fleet(hosts: Sequence[HostView]) -> Sentence:
         verdict = f"{troubled} of {total} {noun} {verb} attention"
     else:
         verdict = "The one host is well" if total == 1 else f"All {total} hosts are well"
-    return Sentence(verdict=verdict, details=[*_bound_detail(hosts), _age_detail(hosts)])
+    return Sentence(verdict=verdict, bound=_worst_bound(hosts), age_s=newest_age_s(hosts))
 
 
 def newest_age_s(hosts: Sequence[HostView]) -> float | None:
@@ -145,22 +145,12 @@ def all_stale(hosts: Sequence[HostView]) -> bool:
     return bool(hosts) and all(host.age_s is None or host.state is State.STALE for host in hosts)
 
 
-def parse_moment(text: object) -> datetime | None:
-    """A moment of the sample's JSON, or None."""
-    return datetime.fromisoformat(text) if isinstance(text, str) else None
-
-
-def _bound_detail(hosts: Sequence[HostView]) -> list[str]:
+def _worst_bound(hosts: Sequence[HostView]) -> str:
     known = [h for h in hosts if h.error_bound_s is not None and h.state is not State.STALE]
     if not known:
-        return []
+        return ""
     worst = max(known, key=lambda host: host.error_bound_s or 0.0)
-    return [f"worst error bound {format_seconds(worst.error_bound_s)} ({worst.name})"]
-
-
-def _age_detail(hosts: Sequence[HostView]) -> str:
-    age_s = newest_age_s(hosts)
-    return "no data yet" if age_s is None else f"data {format_age(age_s)} old"
+    return f"worst error bound {format_seconds(worst.error_bound_s)} ({worst.name})"
 
 
 def _searched(host: HostView) -> str:

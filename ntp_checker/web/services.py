@@ -8,6 +8,8 @@ from ntp_checker.web.assets import Assets
 
 #: charts computed at the same time; the other threads stay free for pages and health
 CHARTS_AT_ONCE = 3
+#: and asked for, together with those that wait for their turn
+CHARTS_ASKED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,4 +21,5 @@ class Services:
     version: str
     assets: Assets
     is_https: bool  #: people reach the dashboard over https
+    charts_asked: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(CHARTS_ASKED))
     charts: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(CHARTS_AT_ONCE))

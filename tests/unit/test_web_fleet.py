@@ -63,10 +63,8 @@ def test_sentence_when_some_are_bad_then_counts_them_and_names_the_worst() -> No
     )
 
     assert sentence.verdict == "2 of 3 hosts need attention"
-    assert [detail.replace("\u202f", " ") for detail in sentence.details] == [
-        "worst error bound 3.10 ms (edge-07)",
-        "data 12 s old",
-    ]
+    assert sentence.bound.replace("\u202f", " ") == "worst error bound 3.10 ms (edge-07)"
+    assert sentence.age_s == 12.0
 
 
 def test_sentence_when_all_are_good_then_says_so() -> None:
@@ -76,7 +74,7 @@ def test_sentence_when_all_are_good_then_says_so() -> None:
 def test_sentence_when_the_worst_bound_is_stale_then_left_out() -> None:
     sentence = describe_fleet([view("old", State.STALE, error_bound_s=9.0), view("b")])
 
-    assert "(b)" in sentence.details[0]
+    assert "(b)" in sentence.bound
 
 
 def test_hosts_when_unsorted_then_worst_first() -> None:

@@ -34,6 +34,11 @@ class Overview {
     document.addEventListener("visibilitychange", () => document.hidden || this.refresh());
     addEventListener("pageshow", (event) => event.persisted && this.refresh());
     document.addEventListener("click", (event) => this.follow(event));
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== " " || !event.target.matches?.("a[role=button]")) return;
+      event.preventDefault();
+      event.target.click();
+    });
     document.addEventListener("submit", (event) => this.submit(event));
     document.addEventListener("input", (event) => this.type(event));
     setInterval(() => document.hidden || this.refresh(), this.refresh_ms);
@@ -67,6 +72,8 @@ class Overview {
     const before = this.fleet.dataset.verdict;
     morph(this.fleet, fresh);
     document.title = fresh.dataset.title;
+    const search = this.fleet.querySelector("[name=q]");
+    if (search && search !== document.activeElement) search.value = search.getAttribute("value");
     this.fresh_at = performance.now();
     this.trouble = null;
     if (fresh.dataset.verdict !== before) {
@@ -85,8 +92,7 @@ class Overview {
   age() {
     const since_s = (performance.now() - this.fresh_at) / 1000;
     for (const cell of this.fleet.querySelectorAll("[data-age-s]")) {
-      const text = cell.dataset.prefix ?? "";
-      cell.textContent = text + ageText(Number(cell.dataset.ageS) + since_s) + (cell.dataset.suffix ?? "");
+      cell.textContent = ageText(Number(cell.dataset.ageS) + since_s);
     }
     document.getElementById("live").textContent = `refreshed ${ageText(since_s)} ago`;
     const outdated = since_s * 1000 > this.refresh_ms * STALE_AFTER_REFRESHES;

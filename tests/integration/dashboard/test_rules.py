@@ -117,3 +117,38 @@ def test_everything_when_the_database_is_killed_then_said_in_words_until_it_is_b
     while client.get("/readyz").status_code != 200:
         assert datetime.now(UTC) < deadline
     assert client.get("/").status_code == 200
+
+
+def test_everything_when_the_database_is_frozen_then_503_in_time_and_healthz_lives(
+    open_app: OpenApp, own_postgres: PostgresServer
+) -> None:
+    own_postgres.psql("postgres", "-f", sql_path("schema.sql"))
+    client = open_app(own_postgres.url()).test_client()
+    assert client.get("/").status_code == 200
+    own_postgres.freeze()
+    try:
+        begun = datetime.now(UTC)
+
+        assert client.get("/").status_code == 503
+        assert datetime.now(UTC) - begun < timedelta(seconds=15)
+        assert client.get("/healthz").status_code == 200
+    finally:
+        own_postgres.thaw()
+
+    deadline = datetime.now(UTC) + timedelta(seconds=20)
+    while client.get("/").status_code != 200:
+        assert datetime.now(UTC) < deadline
+
+
+def test_chart_when_too_many_are_asked_for_then_503_at_once(quiet_client: FlaskClient) -> None:
+    asked = quiet_client.application.extensions["ntp_checker"].charts_asked
+    taken = 0
+    while asked.acquire(blocking=False):
+        taken += 1
+    try:
+        answer = quiet_client.get("/api/offset")
+    finally:
+        asked.release(taken)
+
+    assert (answer.status_code, answer.json["error"]["code"]) == (503, "busy")
+    assert quiet_client.get("/api/offset").status_code == 200
