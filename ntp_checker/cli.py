@@ -8,6 +8,8 @@ import click
 from rich.console import Console
 
 from ntp_checker import __version__
+from ntp_checker.collect.failures import say_detail
+from ntp_checker.collect.restricted import SCRIPT_PATH
 from ntp_checker.config import Settings, load_settings
 from ntp_checker.errors import ConfigError, NtpCheckerError, ProbeError, SchemaMismatch
 from ntp_checker.logs import configure_logging
@@ -105,6 +107,28 @@ def trust(target: str, fingerprint: str | None) -> None:
     click.echo(f"written to {path}")
 
 
+@cli.command()
+@click.option("--script", "form", flag_value="script", help="Print only the script.")
+@click.option("--line", "form", flag_value="line", help="Print only the authorized_keys line.")
+@click.option("--path", default=SCRIPT_PATH, show_default=True, help="Where the script will lie.")
+def authorize(form: str | None, path: str) -> None:
+    """Print what binds our key to reading reports: a script and an authorized_keys line."""
+    from ntp_checker.collect.restricted import authorized_keys_line, forced_command_script
+    from ntp_checker.collect.ssh import load_public_key
+
+    settings = _settings()
+    line = authorized_keys_line(load_public_key(settings.ssh_key_path), path)
+    if form == "script":
+        click.echo(forced_command_script(), nl=False)
+    elif form == "line":
+        click.echo(line)
+    else:
+        click.echo(f"# 1. On the host, as root: this script in {path}, mode 755")
+        click.echo(forced_command_script())
+        click.echo("# 2. On the host: this line in ~/.ssh/authorized_keys of the account")
+        click.echo(line)
+
+
 @cli.group()
 def db() -> None:
     """The database's schema and partitions."""
@@ -184,7 +208,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(error: NtpCheckerError, exit_status: int) -> None:
-    text = error.detail if isinstance(error, ProbeError) else str(error)
+    text = say_detail(error) if isinstance(error, ProbeError) else str(error)
     for line in text.splitlines():
         click.echo(f"ntp-checker: {line}", err=True)
     sys.exit(exit_status)

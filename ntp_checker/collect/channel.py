@@ -27,6 +27,7 @@ DOWN_LIMIT_S = 1.0
 
 _ACTIVITY = re.compile(rb"[0-9]+(,[0-9]+){4,}")
 _DOWN = b"506 Cannot talk to daemon"
+_WORDS = len(REQUEST.split())
 _READY = CHANNEL_READY.encode()
 #: Behind it the loop of a restricted key says with which status chronyc ended, if not with 0.
 _LOOP_END = f"{MARK} end ".encode()
@@ -65,7 +66,7 @@ class ChronyChannel:
         try:
             async with asyncio.timeout(limit_s):
                 await self._pipe.write(REQUEST)
-                lines = await _read_until(self._pipe, _is_complete)
+                lines = await _read_until(self._pipe, _is_last)
         except (TimeoutError, ProbeError) as error:
             raise ChannelBroken(str(error) or "no answer in time") from error
         if lines[0] == _DOWN:
@@ -79,23 +80,31 @@ class ChronyChannel:
         self._pipe.close()
 
 
-async def _read_until(pipe: Pipe, is_complete: Callable[[list[bytes]], bool]) -> list[bytes]:
-    """Lines up to the one that makes them complete. Raises ChannelBroken, CommandFailed."""
-    answer = b""
+async def _read_until(pipe: Pipe, is_last: Callable[[list[bytes]], bool]) -> list[bytes]:
+    """Lines up to the one that is the last. Raises ChannelBroken, CommandFailed.
+
+    Each byte is looked at once, however slowly they drip.
+    """
+    lines: list[bytes] = []
+    rest, size = b"", 0
     while True:
-        answer += await pipe.read()
-        if len(answer) > CHRONY_MAX_BYTES:
+        chunk = await pipe.read()
+        size += len(chunk)
+        if size > CHRONY_MAX_BYTES:
             raise ChannelBroken("too large an answer")
-        if answer.endswith(b"\n") and is_complete(lines := answer.splitlines()):
+        *whole, rest = (rest + chunk).split(b"\n")
+        lines += whole
+        if whole and not rest and is_last(lines):
             return lines
 
 
-def _is_complete(lines: list[bytes]) -> bool:
+def _is_last(lines: list[bytes]) -> bool:
     # Down, a kept chronyc says so once for each word; the loop says it once and how it ended.
+    last = lines[-1]
     return (
-        _ACTIVITY.fullmatch(lines[-1]) is not None
-        or lines[-1].startswith(_LOOP_END)
-        or lines.count(_DOWN) == len(REQUEST.split())
+        _ACTIVITY.fullmatch(last) is not None
+        or last.startswith(_LOOP_END)
+        or lines == [_DOWN] * _WORDS
     )
 
 

@@ -39,10 +39,12 @@ _NOT_FOR_PEOPLE = re.compile(r"[^\x20-\x7e\u00a1-\u02ff]")
 
 def failure_of(part: Part, error: ProbeError) -> Failure:
     """The error as a Failure of this part."""
-    detail = _NOT_FOR_PEOPLE.sub("\N{REPLACEMENT CHARACTER}", error.detail)
-    return Failure(
-        part=part, kind=_KINDS[type(error)], stage=error.stage, detail=detail[:_MAX_DETAIL]
-    )
+    return Failure(part=part, kind=_KINDS[type(error)], stage=error.stage, detail=say_detail(error))
+
+
+def say_detail(error: ProbeError) -> str:
+    """Its sentence, fit for a terminal and a page: it may quote what a host printed."""
+    return _NOT_FOR_PEOPLE.sub("\N{REPLACEMENT CHARACTER}", error.detail)[:_MAX_DETAIL]
 
 
 def take_part(part: Part, parse: Callable[[], T], failures: list[Failure]) -> T | None:

@@ -34,6 +34,10 @@ REFUSED_BACK_OFF_S = 60.0
 #: asyncssh's own limit on one login; the caller's deadline is usually shorter.
 LOGIN_TIMEOUT_S = 10.0
 
+#: known_hosts is searched by name alone. Without an address asyncssh takes the name for one, and
+#: asks DNS for it.
+_NO_ADDRESS = "::"
+
 UNKNOWN_HOST_KEY_STAGE = "host key unknown"
 
 
@@ -47,9 +51,13 @@ class SshCredentials:
 
 def load_credentials(key_path: Path, known_hosts_path: Path) -> SshCredentials:
     """Reads the private key. Raises ConfigError that says what to do."""
+    return SshCredentials(keys=(_read_key(key_path),), known_hosts_path=known_hosts_path)
+
+
+def _read_key(key_path: Path) -> asyncssh.SSHKey:
     where = f"NTP_CHECKER_SSH_KEY_PATH: {key_path}"
     try:
-        key = asyncssh.read_private_key(key_path)
+        return asyncssh.read_private_key(key_path)
     except FileNotFoundError:
         raise ConfigError(
             f"{where} does not exist: make one with `ssh-keygen -t ed25519 -N '' -f {key_path}` "
@@ -61,7 +69,12 @@ def load_credentials(key_path: Path, known_hosts_path: Path) -> SshCredentials:
         raise ConfigError(f"{where} has a passphrase: the checker needs a key without") from error
     except asyncssh.KeyImportError as error:
         raise ConfigError(f"{where} is not a private key: {error}") from error
-    return SshCredentials(keys=(key,), known_hosts_path=known_hosts_path)
+
+
+def load_public_key(key_path: Path) -> str:
+    """`type base64` of the private key's public half. Raises ConfigError."""
+    key = _read_key(key_path)
+    return " ".join(key.export_public_key("openssh").decode("ascii").split()[:2])
 
 
 class SshShell:
@@ -224,7 +237,7 @@ class _Attempt(asyncssh.SSHClient):
 
         With a port, asyncssh's own look-up falls back to port 22, which is another server.
         """
-        matched = self._known_hosts.match(f"[{host}]:{port}" if port else host, "", None)
+        matched = self._known_hosts.match(f"[{host}]:{port}" if port else host, _NO_ADDRESS, None)
         self.is_known = bool(matched[0] or matched[1])
         return matched
 
@@ -314,7 +327,7 @@ async def fetch_host_key(host: Host, known_hosts_path: Path) -> HostKey:
     if key is None:
         raise Unreachable(f"{host.target} showed no host key", stage="handshake")
     name = known_hosts_name(host)
-    known = _read_known_hosts(known_hosts_path).match(name, "", None)[0]
+    known = _read_known_hosts(known_hosts_path).match(name, _NO_ADDRESS, None)[0]
     return HostKey(
         line=f"{name} {key.export_public_key('openssh').decode('ascii').strip()}",
         fingerprint=key.get_fingerprint(),
@@ -330,7 +343,7 @@ def known_hosts_name(host: Host) -> str:
 def matches_known_host(line: str, host: Host) -> bool:
     """True if this line of known_hosts, plain, hashed or a pattern, speaks of the host."""
     try:
-        matched = asyncssh.import_known_hosts(line).match(known_hosts_name(host), "", None)
+        matched = asyncssh.import_known_hosts(line).match(known_hosts_name(host), _NO_ADDRESS, None)
     except ValueError:
         return False
     return any(matched[:3])
