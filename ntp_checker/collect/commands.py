@@ -15,6 +15,9 @@ CHRONY_MAX_BYTES = 512 * 1024
 #: Four seconds of two receivers with 60 satellites each fill 100 KB.
 GPS_MAX_BYTES = 1024 * 1024
 
+#: Over UDP chronyc gives up a frozen chronyd after 7 s, and then says what it says of none.
+CHRONYC_MAX_S = 5.0
+
 #: How long gpspipe listens: reports come once a second, some receivers need two for a whole sky.
 GPS_LISTEN_S = 4
 #: gpspipe counts its seconds by the wall clock, which may step: `timeout` ends it in any case.
@@ -40,9 +43,9 @@ def chrony_script(deadline_s: float) -> str:
 
     A frozen chronyd would let chronyc wait for 7 to 14 s, each time: the first report that does
     not come in half of the time ends the look, and so no `506` from a frozen chronyd is ever
-    taken for one from a chronyd that is not running.
+    taken for one from a chronyd that is not running. Hence also the bound on long deadlines.
     """
-    chronyc = f"{_timeout(deadline_s / 2)} chronyc -c -n"
+    chronyc = f"{_timeout(min(deadline_s / 2, CHRONYC_MAX_S))} chronyc -c -n"
     reports = ("tracking", "sources", "sourcestats")
     return "; ".join(
         [
