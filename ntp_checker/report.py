@@ -38,12 +38,13 @@ def as_json(checked: Sequence[JudgedSample]) -> str:
 
 def as_text(checked: Sequence[JudgedSample]) -> Group:
     """A table with a row for each host, and below it what is wrong, host by host."""
-    problems = [
-        Text(f"{judged.sample.host}: {problem.text}", style=_COLOURS[problem.status])
+    problems = {  # one cause may cost several parts: it is said once
+        f"{judged.sample.host}: {problem.text}": problem.status
         for judged in checked
         for problem in judged.verdict.problems
-    ]
-    return Group(_table(checked), *([Text(), *problems] if problems else []))
+    }
+    lines = [Text(text, style=_COLOURS[status]) for text, status in problems.items()]
+    return Group(_table(checked), *([Text(), *lines] if lines else []))
 
 
 def _table(checked: Sequence[JudgedSample]) -> Table:
@@ -89,7 +90,8 @@ def as_plugin_line(checked: Sequence[JudgedSample], limits: Mapping[str, Limits]
 
 
 def _say_host(judged: JudgedSample) -> str:
-    texts = [problem.text for problem in judged.verdict.problems if problem.status is not Status.OK]
+    bad = [problem for problem in judged.verdict.problems if problem.status is not Status.OK]
+    texts = list(dict.fromkeys(problem.text for problem in bad))
     # "|" ends the words and starts the data; a host must not be able to write into the latter.
     return f"{judged.sample.host}: {', '.join(texts)}".replace("|", "¦") if texts else ""
 
