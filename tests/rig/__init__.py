@@ -3,6 +3,7 @@
 from tests.rig.chrony import ChronyState, References
 from tests.rig.host import ChronyAccess, RigHost
 from tests.rig.nmea import GpsFeed
+from tests.rig.ntp_servers import LeapBits, NtpReply, NtpServers
 from tests.rig.processes import RigError, wait_until
 from tests.rig.rig import Rig
 from tests.rig.session import run_on
@@ -11,6 +12,9 @@ __all__ = [
     "ChronyAccess",
     "ChronyState",
     "GpsFeed",
+    "LeapBits",
+    "NtpReply",
+    "NtpServers",
     "References",
     "Rig",
     "RigError",

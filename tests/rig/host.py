@@ -43,6 +43,7 @@ class RigHost:
         chronyd: Chronyd,
         feed: GpsFeed,
         chrony_access: ChronyAccess,
+        sshd_lines: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.folder = folder
@@ -61,7 +62,9 @@ class RigHost:
             "HOME": str(self.home),
             MARKER: str(folder),
         }
-        self.sshd = Sshd(folder, reaper, address=address, session_env=session_env)
+        self.sshd = Sshd(
+            folder, reaper, address=address, session_env=session_env, extra_lines=sshd_lines
+        )
         self.authorise_key()
         for program in _OWN_PROGRAMS:
             self.restore_program(program)

@@ -1,14 +1,15 @@
 """A fleet of real hosts on this machine's loopback, gone without a trace afterwards."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.rig.chrony import Blackhole, Chronyd, ChronyState, References
 from tests.rig.host import ChronyAccess, RigHost
 from tests.rig.nmea import GpsFeed
+from tests.rig.ntp_servers import NtpReply, NtpServers
 from tests.rig.parts import find_part
 from tests.rig.processes import Reaper, RigError
 from tests.rig.sshd import make_key
@@ -64,19 +65,37 @@ class Rig:
         gps: GpsFeed = GpsFeed.NONE,
         chrony_access: ChronyAccess = ChronyAccess.COMMAND_PORT,
         chrony_lines: Sequence[str] = (),
-        references: References | None = None,
+        references: References | NtpServers | None = None,
+        sshd_lines: Sequence[str] = (),
+        date_shift_s: float = 0.0,
     ) -> RigHost:
         """A new host, started and in the wanted state.
 
         `clock_offset_s` is positive when the host's clock is ahead. `chrony_lines` are added to
-        its chrony.conf. `references` of its own (new_references) can be stopped without the other
-        hosts losing theirs. Raises RigError with the log of what did not start.
+        its chrony.conf, `sshd_lines` to its sshd_config. `references` of its own (new_references,
+        new_servers) can be stopped without the other hosts losing theirs. By `date_shift_s` its
+        chronyd believes in a later date. Raises RigError with the log of what did not start.
         """
         host = self._launch(
-            name, clock_offset_s, chrony, gps, chrony_access, chrony_lines, references
+            name,
+            clock_offset_s,
+            chrony,
+            gps,
+            chrony_access,
+            chrony_lines,
+            references,
+            sshd_lines,
+            date_shift_s,
         )
         host.wait_ready()
         return host
+
+    def group(self, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, RigHost]:
+        """Hosts by name, each with the arguments of host(), started all at once."""
+        hosts = {name: self._launch(name, **arguments) for name, arguments in wanted.items()}
+        for host in hosts.values():
+            host.wait_ready()
+        return hosts
 
     def fleet(self, count: int) -> list[RigHost]:
         """Healthy hosts gps1, gps2, ..., started all at once; the first has a GPS with a 3D fix."""
@@ -96,7 +115,9 @@ class Rig:
         gps: GpsFeed = GpsFeed.NONE,
         chrony_access: ChronyAccess = ChronyAccess.COMMAND_PORT,
         chrony_lines: Sequence[str] = (),
-        references: References | None = None,
+        references: References | NtpServers | None = None,
+        sshd_lines: Sequence[str] = (),
+        date_shift_s: float = 0.0,
     ) -> RigHost:
         if name in self.hosts:
             raise RigError(f"the rig has a host {name} already")
@@ -112,6 +133,7 @@ class Rig:
             blackhole_port=self._blackhole.port,
             clock_offset_s=clock_offset_s,
             extra_lines=chrony_lines,
+            date_shift_s=date_shift_s,
         )
         host = RigHost(
             name,
@@ -122,6 +144,7 @@ class Rig:
             chronyd=chronyd,
             feed=gps,
             chrony_access=chrony_access,
+            sshd_lines=sshd_lines,
         )
         self._stack.callback(host.stop)
         host.launch()
@@ -145,6 +168,12 @@ class Rig:
         self._stack.callback(references.stop)
         references.start()
         return references
+
+    def new_servers(self, *replies: NtpReply) -> NtpServers:
+        """Three servers that say what they are told to, right or wrong."""
+        servers = NtpServers(*replies)
+        self._stack.callback(servers.close)
+        return servers
 
     def stop_references(self) -> None:
         """All hosts with the rig's own references lose their sources while they run."""

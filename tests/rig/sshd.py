@@ -5,7 +5,7 @@ import os
 import pwd
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -55,9 +55,16 @@ class Sshd:
     """One sshd."""
 
     def __init__(
-        self, folder: Path, reaper: Reaper, *, address: str, session_env: Mapping[str, str]
+        self,
+        folder: Path,
+        reaper: Reaper,
+        *,
+        address: str,
+        session_env: Mapping[str, str],
+        extra_lines: Sequence[str] = (),
     ) -> None:
         self.address = address
+        self.extra_lines = tuple(extra_lines)  #: of sshd_config; the first of a keyword holds
         self.port = free_tcp_port(address)
         self.host_key_path = folder / "host_key"
         self.authorized_keys_path = folder / "authorized_keys"
@@ -128,6 +135,7 @@ class Sshd:
 
     def _config_lines(self) -> list[str]:
         lines = [
+            *self.extra_lines,
             f"ListenAddress {self.address}",
             f"Port {self.port}",
             f"HostKey {self.host_key_path}",
