@@ -2,6 +2,7 @@
 
 from ntp_checker import __version__
 from ntp_checker.config import Settings
+from ntp_checker.resources import command_name
 from ntp_checker.service import database
 from ntp_checker.store.pool import open_reader_pool
 from ntp_checker.web import create_app
@@ -17,6 +18,7 @@ def run_dashboard(settings: Settings) -> None:
                 read_pool=open_reader_pool(read_url),
                 interval_s=settings.interval_s,
                 version=__version__,
+                command=command_name(),
                 public_url=settings.public_url,
             ),
             settings.listen.host,

@@ -23,6 +23,7 @@ from ntp_checker.embedded import embedded_postgres
 from ntp_checker.errors import ConfigError, NtpCheckerError, SchemaMismatch, StoreError
 from ntp_checker.maintenance import maintain_once, run_maintenance
 from ntp_checker.model import Host, Sample
+from ntp_checker.resources import command_name
 from ntp_checker.schedule import Clock, Slots, run_slots
 from ntp_checker.store.clock import read_clock
 from ntp_checker.store.hosts import note_configs, sync_hosts
@@ -39,11 +40,6 @@ log = structlog.get_logger()
 REGISTER_RETRY_S = (1.0, 5.0)
 #: Our monotonic clock drifts by some 10 ppm against the database's: 0.6 ms in this time.
 FOLLOW_CLOCK_S = 60.0
-
-HOW_TO_ADD_A_HOST = (
-    "no host to watch: set NTP_CHECKER_HOSTS to [user@]host[:port], several with commas, "
-    "and run `ntp-checker trust [user@]host[:port]` once for each"
-)
 
 
 @contextmanager
@@ -62,6 +58,14 @@ def database(settings: Settings) -> Iterator[str]:
         with embedded_postgres(settings.data_dir) as url:
             init_or_check(url, initialise=True)
             yield url
+
+
+def how_to_add_a_host() -> str:
+    """What to do where no host is configured, in one line."""
+    return (
+        "no host to watch: set NTP_CHECKER_HOSTS to [user@]host[:port], several with commas, "
+        f"and run `{command_name()} trust [user@]host[:port]` once for each"
+    )
 
 
 def hosts_to_watch(settings: Settings) -> tuple[Host, ...]:
@@ -158,7 +162,7 @@ def run_monitor_once(settings: Settings) -> None:
     Raises ConfigError without a host, StoreError if the round is in the spool only.
     """
     if not hosts_to_watch(settings):
-        raise ConfigError(HOW_TO_ADD_A_HOST)
+        raise ConfigError(how_to_add_a_host())
     with database(settings) as url:
         _run(_monitor_once(settings, url))
 
@@ -199,7 +203,7 @@ async def _monitor(settings: Settings, url: str) -> None:
     async with _open_checker(settings, url) as checker:
         await _register_if_reached(checker)
         if not checker.hosts:
-            log.warning(HOW_TO_ADD_A_HOST)
+            log.warning(how_to_add_a_host())
         log.info("watching", hosts=len(checker.hosts), interval_s=settings.interval_s)
         stop_writing = asyncio.Event()
         async with asyncio.TaskGroup() as writing:

@@ -13,12 +13,17 @@ from ntp_checker.web.services import Services
 
 
 def create_app(
-    *, read_pool: ReaderPool, interval_s: float, version: str, public_url: str | None = None
+    *,
+    read_pool: ReaderPool,
+    interval_s: float,
+    version: str,
+    command: str = "ntp-checker",
+    public_url: str | None = None,
 ) -> Flask:
     """The WSGI application; all it needs is passed in.
 
     `interval_s` stands for the interval of hosts that have none stored; `public_url` is where
-    people reach the dashboard, if that is known.
+    people reach the dashboard, if that is known; `command` is how hints call ntp-checker.
     """
     app = Flask(__name__, static_folder=None, template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
@@ -28,6 +33,7 @@ def create_app(
         read_pool=read_pool,
         interval_s=interval_s,
         version=version,
+        command=command,
         assets=Assets(),
         is_https=(public_url or "").startswith("https://"),
     )

@@ -64,7 +64,8 @@ class HostView:
             return "no look yet"
         if self.problems:
             return str(self.problems[0].get("text") or self.problems[0].get("code") or "")
-        if self.failures:
+        # A host that is well may lack a part that is not asked of it: GPS, mostly.
+        if self.failures and self.status is not Status.OK:
             failure = self.failures[0]
             return f"{failure.get('part')}: {failure.get('detail') or failure.get('kind')}"
         return ""

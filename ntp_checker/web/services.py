@@ -19,6 +19,7 @@ class Services:
     read_pool: ReaderPool
     interval_s: float  #: of hosts whose own interval is not stored
     version: str
+    command: str  #: how people call ntp-checker here
     assets: Assets
     is_https: bool  #: people reach the dashboard over https
     charts_asked: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(CHARTS_ASKED))

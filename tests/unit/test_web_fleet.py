@@ -136,7 +136,14 @@ def test_reason_when_there_are_problems_then_the_first_ones_text() -> None:
     assert (host.reason, host.more_problems) == ("first", 1)
 
 
-def test_reason_when_only_a_part_failed_then_names_it() -> None:
-    host = view("a", failures=[{"part": "gps", "kind": "command", "detail": "gpspipe: not found"}])
+def test_reason_when_a_slot_was_missed_then_names_what_failed() -> None:
+    failures = [{"part": "login", "kind": "missed", "detail": "nobody looked"}]
+    host = view("a", State.UNKNOWN, status=Status.UNKNOWN, failures=failures)
 
-    assert host.reason == "gps: gpspipe: not found"
+    assert host.reason == "login: nobody looked"
+
+
+def test_reason_when_a_part_failed_that_nobody_needs_then_none() -> None:
+    host = view("a", failures=[{"part": "gps", "kind": "command", "detail": "no gpsd"}])
+
+    assert host.reason == ""
