@@ -1,7 +1,7 @@
 # make run: everything it takes to see a page. make test: everything it takes to trust a change.
 .POSIX:
 .NOTPARALLEL:
-.PHONY: run demo test check bench rig lock assets venv dev clean
+.PHONY: run demo test check kills fuzz bench rig lock assets venv dev clean
 
 PYTHON = .venv/bin/python
 LOCK = $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -32,7 +32,16 @@ check: dev
 	@PATH="$$PWD/.venv/bin:$$PATH" scripts/check_files.sh
 
 test: dev assets check
+	$(PYTHON) -m tests.rig.fetch
 	$(PYTHON) -m pytest $$(for suite in $(SUITES); do if [ -d $$suite ]; then echo $$suite; fi; done)
+
+# The checker killed 50 times at random instants; `make test` does it 8 times.
+kills: dev
+	NTP_CHECKER_KILLS=50 $(PYTHON) -m pytest -q -rP --timeout 1200 tests/acceptance/test_kill.py
+
+# Each parser with 10,000 generated inputs; `make test` tries 300.
+fuzz: dev
+	NTP_CHECKER_FUZZ_EXAMPLES=10000 $(PYTHON) -m pytest -q --timeout 3600 tests/unit/test_*fuzz.py
 
 bench: dev
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(PYTHON) "$$file" || exit 1; done
