@@ -15,6 +15,7 @@ from ntp_checker.collect.shell import Shell
 from ntp_checker.errors import DeadlineMissed, OutputTooLarge, Unreachable
 from ntp_checker.model import Source, Tracking
 from ntp_checker.parse.chrony import join_stats, parse_sources, parse_sourcestats, parse_tracking
+from ntp_checker.parse.raw_text import clean_text
 
 log = structlog.get_logger()
 
@@ -63,6 +64,7 @@ class ChronyReader:
         self._date: datetime | None = None
         self._date_read_s = -math.inf  #: monotonic
         self._offset_s: float | None = None
+        self._last: ChronyReports | None = None
 
     async def ask(self, logged_in: asyncio.Event) -> ChronyReports:
         """One round trip over the channel; the full command without one, or if it fails.
@@ -70,11 +72,23 @@ class ChronyReader:
         Sets `logged_in` on the way. Raises Unreachable, HostKeyRejected, AuthRejected for the
         login, CommandFailed, DeadlineMissed, OutputTooLarge for the rest.
         """
+        self._last = None
         ends_s = time.monotonic() + self._deadline_s
         await self._login()
         logged_in.set()
         reports = await self._ask_channel()
-        return reports or await self._ask_in_full(ends_s - time.monotonic())
+        self._last = reports or await self._ask_in_full(ends_s - time.monotonic())
+        return self._last
+
+    def raw_text(self) -> str | None:
+        """What the last look printed, report by report; None if it got no answer."""
+        if self._last is None:
+            return None
+        printed = b"".join(
+            b"# %s\n%s\n" % (word.encode(), part.output.rstrip(b"\n"))
+            for word, part in self._last.parts.items()
+        )
+        return clean_text(printed)
 
     def note_tracking(self, tracking: Tracking | None) -> None:
         """What was made of the last answer: a clock that was stepped has a new date."""

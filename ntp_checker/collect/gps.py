@@ -29,6 +29,7 @@ from ntp_checker.model import (
     SourceMode,
 )
 from ntp_checker.parse.gpsd import as_device, parse_gps
+from ntp_checker.parse.raw_text import without_position
 
 log = structlog.get_logger()
 
@@ -51,6 +52,7 @@ class GpsReader:
         self._failure: Failure | None = None
         self._sightings = 0
         self._is_missing = False  #: there is no gpspipe on the host
+        self._raw: bytes | None = None
 
     @property
     def is_expected(self) -> bool:
@@ -88,6 +90,10 @@ class GpsReader:
             gps=aged[0] if aged else None,
             gps_devices=tuple(as_device(report) for report in aged),
         )
+
+    def raw_text(self) -> str | None:
+        """What gpspipe printed last, without a position; None before the first read."""
+        return None if self._raw is None else without_position(self._raw)
 
     async def watch(self, interval_s: float, logged_in: asyncio.Event) -> None:
         """Reads every `interval_s` seconds until cancelled; not at all where there is none.
@@ -128,6 +134,7 @@ class GpsReader:
             detail = f"gpspipe gave no answer within {GPS_DEADLINE_S} s"
             raise DeadlineMissed(detail, stage="run") from error
         parts = require_frames(capture, first="gpspipe")
+        self._raw = parts["gpspipe"].output
         # Where GPS was never seen, no gpspipe means no GPS, which is no failure.
         not_there = parts["gpspipe"].exit_status == NOT_FOUND_EXIT
         self._is_missing = not_there and not self.is_expected

@@ -10,7 +10,7 @@ from ntp_checker.collect.failures import LOGIN_ERRORS, failure_of, take_part
 from ntp_checker.collect.gps import GpsReader
 from ntp_checker.collect.shell import Shell
 from ntp_checker.errors import ProbeError
-from ntp_checker.model import Failure, HasGps, Host, Part, Sample
+from ntp_checker.model import Failure, HasGps, Host, Part, RawText, Sample
 
 
 class Probe:
@@ -33,6 +33,7 @@ class Probe:
         )
         self._gps = GpsReader(host, shell, now)
         self._logged_in = asyncio.Event()
+        self._looked_at: datetime | None = None
 
     @property
     def expects_gps(self) -> bool:
@@ -54,6 +55,19 @@ class Probe:
             self._gps.be_sure_now()
         return self._gps.added_to(sample)
 
+    def raw_text(self) -> RawText | None:
+        """What the host printed at the last look, and at the last read of GPS; never a position.
+
+        None before the first look. Not cheap: to be asked for when it is kept.
+        """
+        if self._looked_at is None:
+            return None
+        return RawText(
+            taken_at=self._looked_at,
+            chrony_text=self._chrony.raw_text(),
+            gps_text=self._gps.raw_text(),
+        )
+
     async def watch_gps(self, interval_s: float) -> None:
         """Reads GPS every `interval_s` seconds until cancelled."""
         await self._gps.watch(interval_s, self._logged_in)
@@ -65,6 +79,7 @@ class Probe:
 
     async def _look_at_chrony(self, slot_at: datetime) -> Sample:
         taken_at, started_s = self._now(), time.monotonic()
+        self._looked_at = taken_at
         failures: list[Failure] = []
         reports = None
         try:
