@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.rig.chrony import Blackhole, Chronyd, ChronyState, References
+from tests.rig.faulty_link import Cut, FaultyLink
+from tests.rig.faulty_server import FaultyServer, ServerFault
 from tests.rig.host import ChronyAccess, RigHost
 from tests.rig.nmea import GpsFeed
 from tests.rig.ntp_servers import NtpReply, NtpServers
@@ -121,7 +123,6 @@ class Rig:
     ) -> RigHost:
         if name in self.hosts:
             raise RigError(f"the rig has a host {name} already")
-        network, number = divmod(self._hosts_made, _HOSTS_PER_NETWORK)
         self._hosts_made += 1
         folder = self.folder / f"h{self._hosts_made}"
         folder.mkdir(mode=0o700)
@@ -137,7 +138,7 @@ class Rig:
         )
         host = RigHost(
             name,
-            address=f"127.0.{_FIRST_NETWORK + network}.{number + 1}",
+            address=self._address(),
             folder=folder,
             reaper=self._reaper,
             login_key=self.ssh_key_path.with_suffix(".pub").read_text("ascii").strip(),
@@ -148,10 +149,18 @@ class Rig:
         )
         self._stack.callback(host.stop)
         host.launch()
-        with self.known_hosts_path.open("a", encoding="ascii") as known_hosts:
-            known_hosts.write(host.known_hosts_line)
+        self._trust(host.known_hosts_line)
         self.hosts[name] = host
         return host
+
+    def _address(self) -> str:
+        """Of the newest host."""
+        network, number = divmod(self._hosts_made - 1, _HOSTS_PER_NETWORK)
+        return f"127.0.{_FIRST_NETWORK + network}.{number + 1}"
+
+    def _trust(self, known_hosts_line: str) -> None:
+        with self.known_hosts_path.open("a", encoding="ascii") as known_hosts:
+            known_hosts.write(known_hosts_line)
 
     def retire(self, host: RigHost) -> None:
         """Stops a host for good. Its line in known_hosts stays; no later host has its address."""
@@ -174,6 +183,20 @@ class Rig:
         servers = NtpServers(*replies)
         self._stack.callback(servers.close)
         return servers
+
+    def new_faulty_server(self, fault: ServerFault) -> FaultyServer:
+        """A server that is no SSH server, at an address of its own."""
+        self._hosts_made += 1
+        server = FaultyServer(self._address(), fault)
+        self._stack.callback(server.close)
+        return server
+
+    def new_faulty_link(self, host: RigHost, cut: Cut, *, after_bytes: int) -> FaultyLink:
+        """A port beside the host's own that leads to its sshd; known_hosts has it."""
+        link = FaultyLink((host.address, host.port), cut, after_bytes)
+        self._stack.callback(link.close)
+        self._trust(host.known_hosts_line.replace(f":{host.port} ", f":{link.port} "))
+        return link
 
     def stop_references(self) -> None:
         """All hosts with the rig's own references lose their sources while they run."""
