@@ -151,6 +151,7 @@ def _gps(report: GpsReport) -> dict[str, Any]:
         "age_s": report.age_s,
         "mode": report.mode.value,
         "time": _time(report.time),
+        "time_lag_s": report.time_lag_s,
         "satellites_used": report.satellites_used,
         "satellites_seen": report.satellites_seen,
         "hdop": report.hdop,
@@ -175,6 +176,7 @@ def _gps_device(device: GpsDevice) -> dict[str, Any]:
         "device": device.device,
         "mode": device.mode.value,
         "time": _time(device.time),
+        "time_lag_s": device.time_lag_s,
         "satellites_used": device.satellites_used,
         "satellites_seen": device.satellites_seen,
     }

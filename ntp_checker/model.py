@@ -212,6 +212,7 @@ class GpsReport:
     age_s: float | None  #: age at the sample's slot; None until it is put into a Sample
     mode: GpsMode
     time: datetime | None  #: the receiver's own idea of UTC; may be wrong without a fix
+    time_lag_s: float | None = None  #: host's clock less `time` when the report came; the median of some
     satellites_used: int | None
     satellites_seen: int | None
     hdop: float | None
@@ -226,6 +227,7 @@ class GpsDevice:
     device: str
     mode: GpsMode
     time: datetime | None
+    time_lag_s: float | None = None  #: as in GpsReport
     satellites_used: int | None
     satellites_seen: int | None
 
@@ -276,6 +278,8 @@ class Limits:
     frequency_warning_ppm: float = 100.0
     skew_warning_ppm: float = 100.0
     satellites_used_min: int = 4
+    gps_time_lag_min_s: float = -0.1  #: of a receiver's report behind the second that it tells
+    gps_time_lag_max_s: float = 1.0
     gps_severity: Severity = Severity.WARNING  #: of gps_unavailable and gps_silent
     local_reference_judged: bool = True
 

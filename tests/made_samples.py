@@ -118,6 +118,7 @@ def with_gps(*reports: GpsReport, failure: Failure | None = None) -> Sample:
             device=report.device,
             mode=report.mode,
             time=report.time,
+            time_lag_s=report.time_lag_s,
             satellites_used=report.satellites_used,
             satellites_seen=report.satellites_seen,
         )

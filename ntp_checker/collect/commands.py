@@ -62,7 +62,7 @@ def gps_command() -> str:
 
 def gps_script() -> str:
     """The shell text behind gps_command."""
-    return framed("gpspipe", f"{_timeout(GPS_TIMEOUT_S)} gpspipe -w -x {GPS_LISTEN_S}")
+    return framed("gpspipe", f"{_timeout(GPS_TIMEOUT_S)} gpspipe -w -uu -x {GPS_LISTEN_S}")
 
 
 def channel_command() -> str:

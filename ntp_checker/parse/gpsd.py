@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from statistics import median
 
 import orjson
 
@@ -24,6 +25,8 @@ MAX_DEVICE_NAME = 255
 MAX_DOP = 1e4
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
+#: What `-uu` puts before each report: the host's date, and its time as seconds since 1970.
+_STAMP = re.compile(rb"[0-9: -]{0,40} ([0-9]{1,11}\.[0-9]{6}): (?=\{)")
 _FRACTION = re.compile(r"[0-9]*\.[0-9]*")
 
 Json = object
@@ -35,26 +38,27 @@ class _Receiver:
 
     mode: GpsMode | None = None
     time: datetime | None = None
+    lags_s: list[float] = field(default_factory=list)
     sky: dict[str, Json] = field(default_factory=dict)
 
 
 def parse_gps(output: bytes, taken_at: datetime) -> tuple[GpsReport, ...]:
     """The newest state of each receiver in `gpspipe -w` output, best receiver first.
 
-    Best is: highest mode, then most satellites used, then first by name. `taken_at` is when the
+    With `-uu` each report comes with the host's time in front; then it is known how far behind
+    the second it tells it came. Best is: highest mode, then most satellites used, then first by name. `taken_at` is when the
     output was read. Raises CommandFailed (gpspipe's own complaint), DeadlineMissed (gpsd answers
     but no receiver reports), MalformedOutput.
     """
     receivers: dict[str, _Receiver] = {}
     answered = False
-    for line in _whole_lines(output):
-        report = line.strip()
-        if not report:
-            continue
+    for line in filter(None, map(bytes.strip, _whole_lines(output))):
+        stamp = _STAMP.match(line)
+        report = line[stamp.end() :] if stamp else line
         if not report.startswith(b"{"):
             _raise_complaint(report, answered)
         answered = True
-        _take(_load(report), receivers)
+        _take(_load(report), receivers, float(stamp[1]) if stamp else None)
     reports = [
         _report(device, receiver, taken_at)
         for device, receiver in receivers.items()
@@ -78,6 +82,7 @@ def as_device(report: GpsReport) -> GpsDevice:
         device=report.device,
         mode=report.mode,
         time=report.time,
+        time_lag_s=report.time_lag_s,
         satellites_used=report.satellites_used,
         satellites_seen=report.satellites_seen,
     )
@@ -109,7 +114,9 @@ def _load(line: bytes) -> Mapping[str, Json]:
     return report
 
 
-def _take(report: Mapping[str, Json], receivers: dict[str, _Receiver]) -> None:
+def _take(
+    report: Mapping[str, Json], receivers: dict[str, _Receiver], heard_s: float | None
+) -> None:
     kind = report.get("class")
     if kind == "ERROR":
         raise CommandFailed(f"gpsd says: {_shown(report.get('message'))}", stage="ask")
@@ -125,6 +132,8 @@ def _take(report: Mapping[str, Json], receivers: dict[str, _Receiver]) -> None:
         return
     receiver.mode = _MODES[_whole("TPV mode", report.get("mode", 0), 0, 3)]
     receiver.time = _time(report.get("time"))
+    if receiver.time is not None and heard_s is not None:
+        receiver.lags_s.append(heard_s - receiver.time.timestamp())
 
 
 def _report(device: str, receiver: _Receiver, taken_at: datetime) -> GpsReport:
@@ -141,6 +150,7 @@ def _report(device: str, receiver: _Receiver, taken_at: datetime) -> GpsReport:
         age_s=None,
         mode=receiver.mode or GpsMode.UNKNOWN,
         time=receiver.time,
+        time_lag_s=round(median(receiver.lags_s), 6) if receiver.lags_s else None,
         satellites_used=used,
         satellites_seen=seen,
         hdop=_optional_number("SKY hdop", sky.get("hdop"), 0.0, MAX_DOP),

@@ -42,6 +42,9 @@ def without_position(output: bytes) -> str:
 
 
 def _report_without_position(line: bytes) -> bytes:
+    stamp, brace, rest = line.partition(b": {")  # the host's own time, of `gpspipe -uu`
+    if brace and not stamp.startswith(b"{"):
+        line = b"{" + rest
     try:
         report = orjson.loads(line)
     except orjson.JSONDecodeError:

@@ -13,12 +13,19 @@ from ntp_checker.model import (
     ProblemCode,
     Sample,
     Severity,
+    Status,
+    Tracking,
 )
+from ntp_checker.rules.clock import is_local, is_unsynchronised
 from ntp_checker.rules.judgements import judge_at_least, judge_blindness, judge_state
 from ntp_checker.rules.wording import say_seconds
 
 #: A report may be this many GPS intervals old before the receiver counts as silent.
 SILENT_AFTER_INTERVALS = 2
+
+#: 1024 weeks: the receiver's counter of weeks. Source: IS-GPS-200, 20.3.3.3.1.1.
+WEEK_ROLLOVER_S = 1024 * 7 * 86_400.0
+WEEK_ROLLOVER_MARGIN_S = 60.0
 
 _NO_FIX = (GpsMode.UNKNOWN, GpsMode.NO_FIX)
 
@@ -54,6 +61,43 @@ def _judge_reports(
     yield judge_state(ProblemCode.GPS_SILENT, None, text)
     for device in sample.gps_devices:
         yield from _judge_device(device, limits)
+        yield from _judge_time(device, sample.tracking, limits)
+
+
+def _judge_time(
+    device: GpsDevice, tracking: Tracking | None, limits: Limits
+) -> Iterator[Judgement]:
+    """The receiver's second against chronyd's: PPS stays perfect while the second is another one.
+
+    A report comes some tenths of a second after the second it tells. Only where chronyd knows the
+    time, and the receiver has a fix: without one its time means nothing.
+    """
+    if device.time_lag_s is None or device.mode in _NO_FIX:
+        return
+    if tracking is None or is_unsynchronised(tracking) or is_local(tracking):
+        return
+    name = device.device
+    lag_s = device.time_lag_s - tracking.system_offset_s
+    wrong = not limits.gps_time_lag_min_s <= lag_s <= limits.gps_time_lag_max_s
+    way = "behind" if lag_s > 0 else "ahead of"
+    text = f"receiver {name} tells time {say_seconds(lag_s)} {way} chronyd's"
+    yield Judgement(
+        code=ProblemCode.GPS_TIME_WRONG,
+        subject=name,
+        value=lag_s,
+        limit=limits.gps_time_lag_max_s if lag_s > 0 else limits.gps_time_lag_min_s,
+        unit="s",
+        severity=Severity.CRITICAL if wrong else None,
+        status=Status.CRITICAL if wrong else Status.OK,
+        text=f"{text}{_say_weeks(lag_s)}",
+    )
+
+
+def _say_weeks(lag_s: float) -> str:
+    """GPS counts weeks in 10 bits; old firmware lives 19.6 years in the past or future."""
+    rollovers = round(lag_s / WEEK_ROLLOVER_S)
+    near = abs(lag_s - rollovers * WEEK_ROLLOVER_S) < WEEK_ROLLOVER_MARGIN_S
+    return f": {abs(rollovers)} x 1024 weeks, a week rollover" if rollovers and near else ""
 
 
 def _judge_device(device: GpsDevice, limits: Limits) -> Iterator[Judgement]:

@@ -27,7 +27,7 @@ SOURCE_KEYS = [
     "measured_offset_s", "error_s", "std_dev_s", "samples",
 ]  # fmt: skip
 GPS_KEYS = [
-    "device", "taken_at", "age_s", "mode", "time", "satellites_used", "satellites_seen",
+    "device", "taken_at", "age_s", "mode", "time", "time_lag_s", "satellites_used", "satellites_seen",
     "hdop", "tdop", "satellites",
 ]  # fmt: skip
 

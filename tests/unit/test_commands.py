@@ -175,7 +175,7 @@ def test_command_when_a_program_prints_no_last_newline_then_its_end_is_seen(
     assert parts["tracking"] == part(b"-c -n tracking", 1)
     assert parts["sources"] == part(b"-c -n sources", 1)
     assert parts["sourcestats"] == part(b"-c -n sourcestats", 1)
-    assert gps["gpspipe"] == part(b"-w -x 4", 1, program="gpspipe")
+    assert gps["gpspipe"] == part(b"-w -uu -x 4", 1, program="gpspipe")
 
 
 @pytest.mark.parametrize("deadline_s", [0.08, 0.5, 1.0, 9.99, 86_400.0])

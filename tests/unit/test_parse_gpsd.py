@@ -155,3 +155,35 @@ def test_receiver_when_listed_in_short_then_counts_and_mode_stay() -> None:
 
     assert (device.device, device.mode, device.time) == (report.device, report.mode, report.time)
     assert (device.satellites_used, device.satellites_seen) == (8, 11)
+
+
+def stamped(*heard: tuple[str, dict[str, object]]) -> bytes:
+    lines = [f"2026-01-02 03:04:05 {at}: ".encode() + orjson.dumps(report) for at, report in heard]
+    return b"".join(line + b"\n" for line in lines)
+
+
+def test_reports_when_stamped_by_the_host_then_their_median_lag_is_known() -> None:
+    output = stamped(
+        ("1767323045.120000", tpv(time="2026-01-02T03:04:05.000Z")),
+        ("1767323046.130000", tpv(time="2026-01-02T03:04:06.000Z")),
+        ("1767323047.900000", tpv(time="2026-01-02T03:04:07.000Z")),
+    )
+
+    (report,) = parse_gps(output, NOW)
+
+    assert report.time_lag_s == pytest.approx(0.13)
+    assert as_device(report).time_lag_s == report.time_lag_s
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        said(tpv(time="2026-01-02T03:04:05.000Z")),
+        stamped(("1767323045.120000", tpv())),
+    ],
+    ids=["no stamp", "no time"],
+)
+def test_lag_when_one_of_the_times_is_missing_then_none(output: bytes) -> None:
+    (report,) = parse_gps(output, NOW)
+
+    assert report.time_lag_s is None

@@ -71,3 +71,10 @@ def test_text_when_it_is_long_then_cut_and_says_so() -> None:
 
     assert len(text) < MAX_CHARACTERS + 40
     assert text.endswith(f"(cut: {MAX_CHARACTERS + 5} characters)")
+
+
+def test_report_with_the_hosts_stamp_when_kept_then_its_position_goes_too() -> None:
+    kept = without_position(b"2026-01-02 03:04:05 1767323045.120000: " + orjson.dumps(TPV))
+
+    assert orjson.loads(kept)["mode"] == 3
+    assert "12.34" not in kept
