@@ -1,0 +1,1 @@
+"""A simulated fleet: honest physics, judged and stored as real samples are."""
