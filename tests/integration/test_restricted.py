@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -186,9 +187,10 @@ def test_restricted_key_when_asked_for_pty_forwarding_or_sftp_then_refuses(
 def test_restricted_script_when_checked_by_shellcheck_then_clean(tmp_path: Path) -> None:
     script = tmp_path / "look"
     script.write_text(forced_command_script(), encoding="ascii")
+    shellcheck = Path(sys.executable).with_name("shellcheck")
 
     done = subprocess.run(
-        ["shellcheck", "--shell=sh", script], capture_output=True, text=True, timeout=30
+        [shellcheck, "--shell=sh", script], capture_output=True, text=True, timeout=30
     )
 
     assert done.returncode == 0, done.stdout
