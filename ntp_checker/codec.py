@@ -141,6 +141,7 @@ def _source(source: Source) -> dict[str, Any]:
         "error_s": source.error_s,
         "std_dev_s": source.std_dev_s,
         "samples": source.samples,
+        "selection": source.selection,
     }
 
 

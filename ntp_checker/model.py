@@ -38,6 +38,27 @@ class SourceState(StrEnum):
     JITTERY = "jittery"
 
 
+class Selection(StrEnum):
+    """Why chronyd does or does not follow a source. Source: chronyc(1), "selectdata", S."""
+
+    NOSELECT = "noselect"
+    UNSYNCHRONISED = "unsynchronised"
+    FEW_SAMPLES = "few_samples"
+    DISTANT = "distant"
+    JITTERY = "jittery"
+    WAITS_FOR_SAMPLES = "waits_for_samples"
+    STALE = "stale"
+    ORPHAN = "orphan"
+    NOT_TRUSTED = "not_trusted"
+    FALSETICKER = "falseticker"
+    WAITS_FOR_SOURCES = "waits_for_sources"
+    NOT_PREFERRED = "not_preferred"
+    WAITS_FOR_UPDATE = "waits_for_update"
+    TOO_DISTANT_TO_COMBINE = "too_distant_to_combine"
+    COMBINED = "combined"
+    SELECTED = "selected"
+
+
 class GpsMode(StrEnum):
     """TPV `mode` 0 to 3. Source: gpsd_json(5)."""
 
@@ -189,6 +210,7 @@ class Source:
     error_s: float | None  #: error margin, half width
     std_dev_s: float | None = None
     samples: int | None = None
+    selection: Selection | None = None  #: None where the account may not ask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +234,9 @@ class GpsReport:
     age_s: float | None  #: age at the sample's slot; None until it is put into a Sample
     mode: GpsMode
     time: datetime | None  #: the receiver's own idea of UTC; may be wrong without a fix
-    time_lag_s: float | None = None  #: host's clock less `time` when the report came; the median of some
+    time_lag_s: float | None = (
+        None  #: host's clock less `time` when the report came; the median of some
+    )
     satellites_used: int | None
     satellites_seen: int | None
     hdop: float | None
@@ -306,6 +330,7 @@ class Host:
     port: int = 22
     user: str | None = None  #: None: the account the checker runs as
     role: Role = Role.SERVER
+    group: str | None = None  #: as named in the settings
     has_gps: HasGps = HasGps.AUTO
     limits: Limits = field(default_factory=Limits)
 
@@ -363,12 +388,23 @@ class RawText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What one look saw, kept because the host's state changed with it or right after it."""
+
+    slot_at: datetime
+    taken_at: datetime
+    raw: RawText | None  #: None if the host printed nothing
+    login_text: str | None = None  #: why there was no login; None if there was one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedSample:
     """A sample with what the rules made of it: what is spooled, stored and shown."""
 
     sample: Sample
     verdict: Verdict
     raw: RawText | None = None  #: with some samples only: it is stored once a minute
+    evidence: tuple[Evidence, ...] = ()  #: with a change of state: the look before it, and this one
 
 
 _SEVERITY_ORDER = {None: 0, Severity.INFO: 1, Severity.WARNING: 2, Severity.CRITICAL: 3}

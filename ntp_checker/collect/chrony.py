@@ -12,9 +12,16 @@ from ntp_checker.collect.channel import ChannelBroken, ChronyChannel
 from ntp_checker.collect.commands import CHRONY_MAX_BYTES, chrony_command
 from ntp_checker.collect.frames import FramedPart, host_time, require_frames, require_part
 from ntp_checker.collect.shell import Shell
-from ntp_checker.errors import DeadlineMissed, OutputTooLarge, Unreachable
-from ntp_checker.model import Source, Tracking
-from ntp_checker.parse.chrony import join_stats, parse_sources, parse_sourcestats, parse_tracking
+from ntp_checker.errors import DeadlineMissed, OutputTooLarge, ProbeError, Unreachable
+from ntp_checker.model import Selection, Source, SourceState, Tracking
+from ntp_checker.parse.chrony import (
+    join_selections,
+    join_stats,
+    parse_selectdata,
+    parse_sources,
+    parse_sourcestats,
+    parse_tracking,
+)
 from ntp_checker.parse.raw_text import clean_text
 
 log = structlog.get_logger()
@@ -48,7 +55,18 @@ class ChronyReports:
         """With their statistics. Raises what require_part and the parsers raise."""
         sources = parse_sources(require_part(self.parts, "sources").output)
         stats = parse_sourcestats(require_part(self.parts, "sourcestats").output)
-        return join_stats(sources, stats)
+        return join_selections(join_stats(sources, stats), self._selections())
+
+    def _selections(self) -> dict[str, Selection]:
+        """Empty where the account may not ask, chronyc does not know it, or nobody asked."""
+        part = self.parts.get("selectdata")
+        if part is None or part.exit_status != 0:
+            return {}
+        try:
+            return parse_selectdata(part.output)
+        except ProbeError as error:  # an extra: its form may change without costing the sources
+            log.debug("selectdata not understood", reason=error.detail)
+            return {}
 
 
 class ChronyReader:
@@ -60,6 +78,7 @@ class ChronyReader:
         self._keeps_channel = keeps_channel
         self._channel: ChronyChannel | None = None
         self._no_channel_before_s = math.inf if not keeps_channel else 0.0  #: monotonic
+        self._may_tell_why = False  #: the account may ask for selectdata
         self._answered_in_full = False  #: the last full command had nothing to complain of
         self._date: datetime | None = None
         self._date_read_s = -math.inf  #: monotonic
@@ -90,8 +109,15 @@ class ChronyReader:
         )
         return clean_text(printed)
 
-    def note_tracking(self, tracking: Tracking | None) -> None:
-        """What was made of the last answer: a clock that was stepped has a new date."""
+    def note(self, tracking: Tracking | None, sources: tuple[Source, ...] | None) -> None:
+        """What was made of the last answer.
+
+        A clock that was stepped has a new date. Where no source is selected the full command
+        goes on being asked, if it may tell why.
+        """
+        is_followed = any(source.state is SourceState.SELECTED for source in sources or ())
+        if not is_followed and self._may_tell_why:
+            self._date_read_s = -math.inf
         if tracking is None:
             return
         before_s, self._offset_s = self._offset_s, tracking.system_offset_s
@@ -147,6 +173,7 @@ class ChronyReader:
             raise
         parts = require_frames(capture, first="date")
         self._date, self._date_read_s = host_time(parts), time.monotonic()
+        self._may_tell_why = "selectdata" in parts and parts["selectdata"].exit_status == 0
         self._answered_in_full = all(
             word in parts and parts[word].exit_status == 0
             for word in ("tracking", "sources", "sourcestats")

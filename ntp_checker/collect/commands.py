@@ -30,7 +30,7 @@ CHANNEL_READY = f"{MARK} ready"
 
 
 def chrony_command(deadline_s: float) -> str:
-    """Asks for the host's date, tracking, sources and sourcestats, in this order.
+    """Asks for the host's date, tracking, sources, sourcestats and selectdata, in this order.
 
     The whole ends on the host by itself within `deadline_s` seconds, also when our connection is
     long gone.
@@ -46,7 +46,7 @@ def chrony_script(deadline_s: float) -> str:
     taken for one from a chronyd that is not running. Hence also the bound on long deadlines.
     """
     chronyc = f"{_timeout(min(deadline_s / 2, CHRONYC_MAX_S))} chronyc -c -n"
-    reports = ("tracking", "sources", "sourcestats")
+    reports = ("tracking", "sources", "sourcestats", "selectdata")
     return "; ".join(
         [
             framed("date", "date +%s.%N"),

@@ -19,7 +19,7 @@ _BEGIN = re.compile(rf"{MARK} begin ([a-z]+)".encode())
 _END = re.compile(rf"{MARK} end ([a-z]+) ([0-9]{{1,3}})".encode())
 _TIMEOUT_EXITS = (124, 137)  #: of timeout(1): TERM, or KILL after it
 NOT_FOUND_EXIT, NOT_EXECUTABLE_EXIT = 127, 126  #: of the shell, and of timeout(1)
-_PROGRAMS = {"tracking": "chronyc", "sources": "chronyc", "sourcestats": "chronyc"}
+_PROGRAMS = dict.fromkeys(("tracking", "sources", "sourcestats", "selectdata"), "chronyc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,7 +93,7 @@ class Probe:
         if reports is not None:
             tracking = take_part(Part.TRACKING, reports.tracking, failures)
             sources = take_part(Part.SOURCES, reports.sources, failures)
-            self._chrony.note_tracking(tracking)
+            self._chrony.note(tracking, sources)
             self._gps.note_sources(sources or ())
         return Sample(
             host=self.host.name,

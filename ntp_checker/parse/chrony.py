@@ -6,11 +6,19 @@ shrank: tracking 14, sources 10, sourcestats 8. More fields than we know are tak
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ntp_checker.errors import ChronydDown, CommandFailed, MalformedOutput
-from ntp_checker.model import Leap, Source, SourceMode, SourceState, SourceStats, Tracking
+from ntp_checker.model import (
+    Leap,
+    Selection,
+    Source,
+    SourceMode,
+    SourceState,
+    SourceStats,
+    Tracking,
+)
 from ntp_checker.parse.fields import (
     decode_ascii,
     parse_epoch,
@@ -24,6 +32,7 @@ from ntp_checker.parse.fields import (
 TRACKING_FIELDS = 14
 SOURCES_FIELDS = 10
 SOURCESTATS_FIELDS = 8
+SELECTDATA_FIELDS = 18
 
 #: What `sources` prints as LastRx for a source that was never heard, 2**32 - 1.
 NEVER_HEARD = 4_294_967_295
@@ -40,6 +49,24 @@ _LEAPS = {
     "Insert second": Leap.INSERT_SECOND,
     "Delete second": Leap.DELETE_SECOND,
     "Not synchronised": Leap.NOT_SYNCHRONISED,
+}
+_SELECTIONS = {
+    "N": Selection.NOSELECT,
+    "s": Selection.UNSYNCHRONISED,
+    "M": Selection.FEW_SAMPLES,
+    "d": Selection.DISTANT,
+    "~": Selection.JITTERY,
+    "w": Selection.WAITS_FOR_SAMPLES,
+    "S": Selection.STALE,
+    "O": Selection.ORPHAN,
+    "T": Selection.NOT_TRUSTED,
+    "x": Selection.FALSETICKER,
+    "W": Selection.WAITS_FOR_SOURCES,
+    "P": Selection.NOT_PREFERRED,
+    "U": Selection.WAITS_FOR_UPDATE,
+    "D": Selection.TOO_DISTANT_TO_COMBINE,
+    "+": Selection.COMBINED,
+    "*": Selection.SELECTED,
 }
 _MODES = {"^": SourceMode.SERVER, "=": SourceMode.PEER, "#": SourceMode.REFCLOCK}
 _STATES = {
@@ -164,6 +191,26 @@ def join_stats(sources: Iterable[Source], stats: Iterable[SourceStats]) -> tuple
     for row in stats:
         waiting[row.address].append(row)
     return tuple(_with_stats(source, waiting[source.address]) for source in sources)
+
+
+def parse_selectdata(output: bytes) -> dict[str, Selection]:
+    """`chronyc -c -n selectdata` (4.0 and newer): why each source is or is not followed, by name.
+
+    A letter that is not known yet says nothing. Raises ChronydDown, CommandFailed (an account
+    without the command socket is refused: "501 Not authorised"), MalformedOutput.
+    """
+    return {
+        parse_word("selectdata name", row[1]): _SELECTIONS[row[0]]
+        for row in _rows("selectdata", output, SELECTDATA_FIELDS)
+        if row[0] in _SELECTIONS
+    }
+
+
+def join_selections(
+    sources: Iterable[Source], selections: Mapping[str, Selection]
+) -> tuple[Source, ...]:
+    """Sources with the reason of the same name."""
+    return tuple(replace(source, selection=selections.get(source.address)) for source in sources)
 
 
 def _with_stats(source: Source, rows: list[SourceStats]) -> Source:

@@ -1,5 +1,6 @@
 """Rules on what chronyd listens to: `chronyc sources`."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from ntp_checker.model import (
@@ -7,6 +8,7 @@ from ntp_checker.model import (
     Limits,
     ProblemCode,
     Sample,
+    Selection,
     Severity,
     Source,
     SourceMode,
@@ -19,6 +21,21 @@ _USABLE = (SourceState.SELECTED, SourceState.COMBINED, SourceState.SELECTABLE)
 
 #: Registers of a source that was never missed since it was added, less than 8 polls ago.
 _STARTING_REGISTERS = frozenset({0o1, 0o3, 0o7, 0o17, 0o37, 0o77, 0o177})
+_REASONS: dict[Selection | None, str] = {
+    Selection.NOSELECT: "with the option noselect",
+    Selection.UNSYNCHRONISED: "not synchronised",
+    Selection.FEW_SAMPLES: "with too few measurements yet",
+    Selection.DISTANT: "with a root distance above maxdistance",
+    Selection.JITTERY: "with a jitter above maxjitter",
+    Selection.WAITS_FOR_SAMPLES: "waiting until others have enough measurements",
+    Selection.STALE: "with measurements older than the others'",
+    Selection.ORPHAN: "at or above the orphan stratum",
+    Selection.NOT_TRUSTED: "at odds with the trusted sources",
+    Selection.FALSETICKER: "without a majority that agrees with it",
+    Selection.WAITS_FOR_SOURCES: "waiting for more sources to agree (minsources, require)",
+    Selection.NOT_PREFERRED: "passed over for a preferred source",
+    Selection.WAITS_FOR_UPDATE: "waiting for a new measurement",
+}
 REACH_POLLS = 8  #: polls the register remembers
 
 
@@ -46,11 +63,19 @@ def _judge_selection(sources: tuple[Source, ...]) -> Iterator[Judgement]:
     yield judge_state(ProblemCode.NO_SOURCES, None, f"{len(sources)} sources configured")
     selected = selected_source(sources)
     if selected is None:
-        text = f"none of {len(sources)} sources is selected: nothing disciplines the clock"
+        text = f"none of {len(sources)} sources is selected{_say_why(sources)}"
         yield judge_state(ProblemCode.NO_SELECTED_SOURCE, Severity.CRITICAL, text)
     else:
         text = f"{selected.address} is selected"
         yield judge_state(ProblemCode.NO_SELECTED_SOURCE, None, text)
+
+
+def _say_why(sources: tuple[Source, ...]) -> str:
+    """chronyd's own reasons, where the account may ask for them; the commonest first."""
+    reasons = Counter(_REASONS[s.selection] for s in sources if s.selection in _REASONS)
+    if not reasons:
+        return ": nothing disciplines the clock"
+    return ": " + ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
 
 
 def _judge_count(sources: tuple[Source, ...], limits: Limits) -> Iterator[Judgement]:

@@ -24,7 +24,7 @@ TRACKING_KEYS = [
 ]  # fmt: skip
 SOURCE_KEYS = [
     "mode", "state", "address", "stratum", "poll_log2_s", "reach", "last_rx_s", "offset_s",
-    "measured_offset_s", "error_s", "std_dev_s", "samples",
+    "measured_offset_s", "error_s", "std_dev_s", "samples", "selection",
 ]  # fmt: skip
 GPS_KEYS = [
     "device", "taken_at", "age_s", "mode", "time", "time_lag_s", "satellites_used", "satellites_seen",
