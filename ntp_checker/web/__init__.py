@@ -19,11 +19,13 @@ def create_app(
     version: str,
     command: str = "ntp-checker",
     public_url: str | None = None,
+    simulated: bool = False,
 ) -> Flask:
     """The WSGI application; all it needs is passed in.
 
     `interval_s` stands for the interval of hosts that have none stored; `public_url` is where
     people reach the dashboard, if that is known; `command` is how hints call ntp-checker.
+    `simulated` says that no real host is behind the samples; every page and answer then says so.
     """
     app = Flask(__name__, static_folder=None, template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
@@ -36,6 +38,7 @@ def create_app(
         command=command,
         assets=Assets(),
         is_https=(public_url or "").startswith("https://"),
+        is_simulated=simulated,
     )
     app.extensions["ntp_checker"] = services
     add_response_rules(app, services)

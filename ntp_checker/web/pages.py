@@ -80,6 +80,7 @@ def make_pages(services: Services) -> Blueprint:
             "asset": services.assets.url,
             "theme": theme if theme in _THEMES else "auto",
             "version": services.version,
+            "simulated": services.is_simulated,
             "command": services.command,
         }
 

@@ -4,7 +4,7 @@ import gzip
 import secrets
 
 import orjson
-from flask import Flask, Response, abort, g, request
+from flask import Flask, Response, abort, current_app, g, request
 from werkzeug.exceptions import MethodNotAllowed
 
 from ntp_checker.web.services import Services
@@ -69,7 +69,10 @@ def request_id() -> str:
 
 
 def json_response(value: object, status: int = 200) -> Response:
-    """A JSON answer; moments become ISO 8601 with Z."""
+    """A JSON answer; moments become ISO 8601 with Z. Simulated samples are called so in each."""
+    services: Services = current_app.extensions["ntp_checker"]
+    if services.is_simulated and isinstance(value, dict):
+        value = {"simulated": True, **value}
     body = orjson.dumps(value, option=orjson.OPT_UTC_Z)
     return Response(body, status=status, mimetype="application/json")
 

@@ -22,5 +22,6 @@ class Services:
     command: str  #: how people call ntp-checker here
     assets: Assets
     is_https: bool  #: people reach the dashboard over https
+    is_simulated: bool  #: no real host is behind these samples: every page and answer says so
     charts_asked: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(CHARTS_ASKED))
     charts: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(CHARTS_AT_ONCE))

@@ -13,7 +13,17 @@ ROOT = Path(__file__).resolve().parents[2]
 #: A module (or a whole folder) may import itself and what lies strictly below it.
 LAYERS = (
     ("errors", "model"),
-    ("parse", "rules", "alerting", "message", "targets", "codec", "empty_slot", "resources"),
+    (
+        "parse",
+        "rules",
+        "alerting",
+        "message",
+        "targets",
+        "codec",
+        "empty_slot",
+        "resources",
+        "simulated",
+    ),
     (
         "collect",
         "store",
