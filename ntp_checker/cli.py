@@ -78,6 +78,16 @@ def up() -> None:
 
 
 @cli.command()
+@click.option("--days", type=click.FloatRange(0.02, 90.0), default=90.0, hidden=True)
+@click.option("--seed", default="1", hidden=True)
+def demo(days: float, seed: str) -> None:
+    """As up, with twelve simulated hosts and 90 days of history; needs no real host."""
+    from ntp_checker.demo.command import run_demo
+
+    sys.exit(run_demo(_settings(), days=days, seed=seed))
+
+
+@cli.command()
 @click.argument("target")
 @click.option("--fingerprint", help="Trust without asking if the key has this one (SHA256:…).")
 def trust(target: str, fingerprint: str | None) -> None:
