@@ -7,9 +7,10 @@ from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 
-from tests.rig.chrony import Chronyd, ChronyState
+from tests.rig.chrony import Chronyd, ChronyState, References
 from tests.rig.gps import Gpsd
 from tests.rig.nmea import GpsFeed
+from tests.rig.ntp_servers import NtpServers
 from tests.rig.parts import find_part
 from tests.rig.processes import Reaper, wait_until
 from tests.rig.reaper import MARKER, kill_pids, marked_pids
@@ -41,6 +42,7 @@ class RigHost:
         reaper: Reaper,
         login_key: str,
         chronyd: Chronyd,
+        references: References | NtpServers,
         feed: GpsFeed,
         chrony_access: ChronyAccess,
         sshd_lines: Sequence[str] = (),
@@ -52,6 +54,7 @@ class RigHost:
         self.home = folder / "home"  #: HOME of its SSH sessions, empty at first
         self.bin = folder / "bin"  #: first in the PATH of its SSH sessions
         self.chronyd = chronyd
+        self.references = references  #: what chronyd listens to; the rig's, or its own
         self.gpsd = Gpsd(folder, reaper, feed)
         self._login_key = login_key
         self._chrony_access = chrony_access

@@ -69,7 +69,7 @@ class NtpServers:
         self._thread = threading.Thread(target=self._serve, name="ntp servers", daemon=True)
         self._thread.start()
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """They fall silent, and the port is free again."""
         if not self._thread.is_alive():
             return

@@ -38,6 +38,7 @@ _CHRONY = Bundle(name="chrony", packages=("chrony",))
 _GPSD = Bundle(name="gpsd", packages=("gpsd",), single_packages=("gpsd-clients",))
 _SSH = Bundle(name="openssh", packages=("openssh-server", "openssh-client"))
 _CHROMIUM = Bundle(name="chromium", packages=("chromium", "fontconfig-config", "fonts-dejavu-core"))
+_PLUGINS = Bundle(name="plugins", single_packages=("monitoring-plugins-basic",))
 _NSS_WRAPPER = Bundle(name="nss-wrapper", single_packages=("libnss-wrapper",))
 
 PARTS = {
@@ -48,6 +49,7 @@ PARTS = {
         Part(program="ssh-keygen", bundle=_SSH, path="usr/bin/ssh-keygen"),
         Part(program="chronyd", bundle=_CHRONY, path="usr/sbin/chronyd"),
         Part(program="chronyc", bundle=_CHRONY, path="usr/bin/chronyc"),
+        Part(program="check_by_ssh", bundle=_PLUGINS, path="usr/lib/nagios/plugins/check_by_ssh"),
         Part(program="gpsd", bundle=_GPSD, path="usr/sbin/gpsd"),
         Part(program="gpspipe", bundle=_GPSD, path="usr/bin/gpspipe"),
         Part(

@@ -126,11 +126,12 @@ class Rig:
         self._hosts_made += 1
         folder = self.folder / f"h{self._hosts_made}"
         folder.mkdir(mode=0o700)
+        listens_to = references or self.references
         chronyd = Chronyd(
             folder,
             self._reaper,
             state=chrony,
-            references_port=(references or self.references).port,
+            references_port=listens_to.port,
             blackhole_port=self._blackhole.port,
             clock_offset_s=clock_offset_s,
             extra_lines=chrony_lines,
@@ -143,6 +144,7 @@ class Rig:
             reaper=self._reaper,
             login_key=self.ssh_key_path.with_suffix(".pub").read_text("ascii").strip(),
             chronyd=chronyd,
+            references=listens_to,
             feed=gps,
             chrony_access=chrony_access,
             sshd_lines=sshd_lines,
@@ -181,7 +183,7 @@ class Rig:
     def new_servers(self, *replies: NtpReply) -> NtpServers:
         """Three servers that say what they are told to, right or wrong."""
         servers = NtpServers(*replies)
-        self._stack.callback(servers.close)
+        self._stack.callback(servers.stop)
         return servers
 
     def new_faulty_server(self, fault: ServerFault) -> FaultyServer:
