@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from ipaddress import IPv6Address
 
@@ -12,7 +12,12 @@ from ntp_checker.model import DEFAULT_LIMITS, Host, Role
 LOCAL = "local"
 
 # A leading "-" would be an option to some program sooner or later; no shell character gets in.
-_USER = r"(?P<user>[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63})@"
+#: What an account's name looks like.
+USER_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,63}"
+#: What a host's own name looks like; a default name, an IPv6 address with its port, fits, too.
+NAME_PATTERN = r"[A-Za-z0-9_:][A-Za-z0-9_.:\-]{0,252}"
+
+_USER = rf"(?P<user>{USER_PATTERN})@"
 _PORT = r":(?P<port>[0-9]{1,5})"
 _NAME = r"(?P<name>[A-Za-z0-9_](?:[A-Za-z0-9_.\-]{0,252}))"
 _TARGET = re.compile(rf"(?:{_USER})?(?:{_NAME}|\[(?P<ipv6>[0-9A-Fa-f:.]{{2,45}})\])(?:{_PORT})?")
@@ -62,15 +67,26 @@ def parse_targets(text: str, default_user: str | None = None) -> tuple[Host, ...
 
 def name_apart(hosts: Sequence[Host]) -> tuple[Host, ...]:
     """Hosts with unique names; see parse_targets."""
-    shared = _repeated(host.name for host in hosts)
-    named = tuple(
-        replace(host, name=f"{host.name}:{host.port}") if host.name in shared else host
-        for host in hosts
-    )
-    for name in sorted(_repeated(host.name for host in named)):
+    named = apart(hosts)
+    for name in sorted(repeated(host.name for host in named)):
         raise ConfigError(f"host {name} is listed twice")
     return named
 
 
-def _repeated(names: Iterable[str]) -> set[str]:
+def apart(hosts: Sequence[Host], given: Collection[int] = ()) -> tuple[Host, ...]:
+    """Hosts with the port in their name where it is shared.
+
+    Those at the `given` indexes keep theirs, which a person chose. Names may still be equal.
+    """
+    shared = repeated(host.name for host in hosts)
+    return tuple(
+        replace(host, name=f"{host.name}:{host.port}")
+        if host.name in shared and index not in given
+        else host
+        for index, host in enumerate(hosts)
+    )
+
+
+def repeated(names: Iterable[str]) -> set[str]:
+    """Names that are there more than once."""
     return {name for name, count in Counter(names).items() if count > 1}

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ntp_checker.config import Settings, load_settings, variable_of
+from ntp_checker.config import load_settings, variable_of
+from ntp_checker.config.settings import FIELDS
 from ntp_checker.errors import ConfigError
 
 SECRET = "hunter2"
@@ -45,7 +46,7 @@ def test_data_dir_when_root_then_below_var_lib(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_variable_when_empty_or_blank_then_as_if_not_set() -> None:
-    blank = {variable_of(name): "  " for name in Settings.model_fields}
+    blank = {variable_of(name): "  " for name in FIELDS}
 
     assert load_settings(blank) == load_settings({})
 

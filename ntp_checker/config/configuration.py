@@ -1,0 +1,221 @@
+"""Environment over file over defaults: put together, and checked as a whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from ntp_checker.config.document import Node, parse_document, read_text
+from ntp_checker.config.environment import (
+    CONFIG_VARIABLE,
+    note_unknown_variables,
+    read_secret,
+    read_variable,
+)
+from ntp_checker.config.hosts import FileHosts, read_hosts
+from ntp_checker.config.limits import Overrides
+from ntp_checker.config.mistakes import Mistakes, shown
+from ntp_checker.config.settings import (
+    FIELDS,
+    SCALAR_FIELDS,
+    SECRETS,
+    TOGETHER_FIELD,
+    Settings,
+)
+from ntp_checker.config.values import Reader, Value
+from ntp_checker.errors import ConfigError
+from ntp_checker.model import Host, Limits
+from ntp_checker.targets import parse_targets
+
+SECTIONS = ("hosts", "groups", "roles", "limits")
+#: Keys at the top of the file.
+FILE_KEYS = (*SCALAR_FIELDS, *(f"{name}_file" for name in SECRETS), *SECTIONS)
+DEFAULT_ORIGIN = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """The settings in force, and where each is from."""
+
+    settings: Settings
+    path: Path | None = None  #: of the settings file; None without one
+    #: by setting: `default`, `file:line`, or the variable
+    origins: Mapping[str, str] = field(default_factory=dict)
+    #: by host: its limits that were set in the file
+    given_limits: Mapping[str, Overrides] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A value before it is checked."""
+
+    value: object
+    name: str  #: begins a mistake about it: the variable, or `file:line: key`
+    origin: str  #: for people: the variable, or `file:line`
+    line: int | None = None  #: in the file; None if it is from the environment
+
+    def note(self, text: str, mistakes: Mistakes) -> None:
+        """Notes a mistake about this value."""
+        if self.line is None:
+            mistakes.add(text)
+        else:
+            mistakes.add_in_file(self.line, text)
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """The settings in force in this environment; see load_configuration."""
+    return load_configuration(environ).settings
+
+
+def load_configuration(environ: Mapping[str, str], file_text: str | None = None) -> Configuration:
+    """The settings in this environment and the file it names; an empty variable is not set.
+
+    `file_text` stands in for the file's content where it was read already. Raises ConfigError
+    that lists every mistake, each with its variable, or with file, line and key.
+    """
+    mistakes = Mistakes()
+    note_unknown_variables(environ, mistakes)
+    file = environ.get(CONFIG_VARIABLE, "").strip()
+    reader = Reader(file, mistakes)
+    sections = _read_sections(reader, file_text) if file else {}
+    found = _scalars_of_file(reader, sections)
+    for name in FIELDS:
+        given = read_variable(environ, name, mistakes)
+        if given is not None:
+            found[name] = _Found(value=given[0], name=given[1], origin=given[1])
+    user = found["ssh_user"].value if "ssh_user" in found else None
+    default_user = user if isinstance(user, str) else None
+    of_file = read_hosts(reader, sections, default_user)
+    hosts = _choose_hosts(found, of_file, default_user, mistakes)
+    settings = _check(found, hosts, of_file.plain_limits, mistakes)
+    origins = {name: entry.origin for name, entry in found.items()}
+    if "hosts" in sections and "hosts" not in found:
+        origins["hosts"] = reader.place(sections["hosts"], "hosts").origin
+    plain = {host.name: of_file.plain_given for host in hosts}
+    return Configuration(
+        settings=settings,
+        path=Path(file) if file else None,
+        origins={name: origins.get(name, DEFAULT_ORIGIN) for name in FIELDS},
+        given_limits=plain if "hosts" in found else of_file.given,
+    )
+
+
+def _read_sections(reader: Reader, file_text: str | None) -> Mapping[str, Node]:
+    try:
+        path = Path(reader.file).expanduser()
+    except RuntimeError:
+        reader.mistakes.add(f"{CONFIG_VARIABLE}: {reader.file}: there is no such home directory")
+        return {}
+    text = read_text(path, reader.file, reader.mistakes) if file_text is None else file_text
+    root = None if text is None else parse_document(text, reader.file, reader.mistakes)
+    if root is None:  # empty, or nothing but comments
+        return {}
+    return reader.entries(root, "", FILE_KEYS)
+
+
+def _scalars_of_file(reader: Reader, sections: Mapping[str, Node]) -> dict[str, _Found]:
+    found = {}
+    for name, node in sections.items():
+        if name in SECTIONS:
+            continue
+        place = reader.place(node, name)
+        if name not in SCALAR_FIELDS:
+            setting = name.removesuffix("_file")
+            value: Value | None = _secret_of_file(reader, node, name)
+            if setting in sections:
+                reader.refuse(place, f"{setting} is set, too: keep one")
+        else:
+            setting, value = name, _read_scalar(reader, node, name)
+        if value is not None:
+            found[setting] = _Found(
+                value=value, name=str(place), origin=place.origin, line=place.line
+            )
+    return found
+
+
+def _secret_of_file(reader: Reader, node: Node, key: str) -> str | None:
+    file_name = reader.text(node, key)
+    if file_name is None:
+        return None
+    try:
+        secret = read_secret(file_name)
+    except (OSError, ValueError, RuntimeError) as error:
+        reader.refuse(reader.place(node, key), f"can't read {file_name}: {error}")
+        return None
+    if not secret:
+        reader.refuse(reader.place(node, key), f"{file_name} is empty")
+    return secret or None
+
+
+def _read_scalar(reader: Reader, node: Node, name: str) -> Value | None:
+    kind = field_kind(name)
+    if kind == "number":
+        return reader.number(node, name)
+    if kind == "integer":
+        return reader.integer(node, name)
+    if kind == "boolean":
+        return reader.flag(node, name)
+    return reader.text(node, name)
+
+
+@cache
+def field_schemas() -> Mapping[str, dict[str, object]]:
+    """JSON Schema of each setting with one value, as a file may write it."""
+    properties = Settings.model_json_schema()["properties"]
+    schemas: dict[str, dict[str, object]] = {}
+    for name in SCALAR_FIELDS:
+        schema = dict(properties[name])
+        # Leaving a line out is how a file says "none".
+        for choice in schema.pop("anyOf", ()):
+            if choice != {"type": "null"}:
+                schema |= choice
+        default = schema.pop("default", None)
+        if default is not None:
+            schema["default"] = str(Settings().listen) if name == "listen" else default
+        schemas[name] = {key: schema[key] for key in schema if key not in ("title", "format")}
+    return schemas
+
+
+def field_kind(name: str) -> str:
+    """`number`, `integer`, `boolean` or `string`."""
+    return str(field_schemas()[name]["type"])
+
+
+def _choose_hosts(
+    found: Mapping[str, _Found], of_file: FileHosts, default_user: str | None, mistakes: Mistakes
+) -> tuple[Host, ...]:
+    """The environment's hosts in place of the file's."""
+    if "hosts" not in found:
+        return of_file.hosts
+    try:
+        hosts = parse_targets(str(found["hosts"].value), default_user)
+    except ConfigError as error:
+        mistakes.add(f"{found['hosts'].name}: {error}")
+        return ()
+    return tuple(replace(host, limits=of_file.plain_limits) for host in hosts)
+
+
+def _check(
+    found: Mapping[str, _Found], hosts: tuple[Host, ...], plain_limits: Limits, mistakes: Mistakes
+) -> Settings:
+    """The settings, each in its range and all together. Raises ConfigError with every mistake."""
+    values = {name: entry.value for name, entry in found.items() if name != "hosts"}
+    try:
+        settings = Settings.model_validate({**values, "hosts": hosts, "plain_limits": plain_limits})
+    except ValidationError as error:
+        for mistake in error.errors(include_url=False):
+            name = str(mistake["loc"][0]) if mistake["loc"] else TOGETHER_FIELD
+            reason = str(mistake["msg"]).removeprefix("Value error, ")
+            hides_value = not mistake["loc"] or name in SECRETS
+            told = "" if hides_value else f" {_shown(mistake['input'])}:"
+            found[name].note(f"{found[name].name}:{told} {reason}", mistakes)
+        mistakes.raise_if_any()
+        raise
+    mistakes.raise_if_any()
+    return settings
+
+
+def _shown(value: object) -> str:
+    return shown(value) if isinstance(value, str) else str(value)

@@ -1,0 +1,187 @@
+"""Everything a user can set, with its type, its range and its default."""
+
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
+
+from ntp_checker.model import DEFAULT_LIMITS, Host, Limits, Role
+from ntp_checker.targets import USER_PATTERN, parse_target
+
+#: A look takes at most this long by default, however long the interval is.
+MAX_DEFAULT_DEADLINE_S = 10.0
+#: The part of an interval a look may take by default, so that looks never overlap.
+DEADLINE_INTERVAL_RATIO = 0.8
+#: gpsd reports once a second; reading it more often than this tells nothing new.
+MIN_GPS_INTERVAL_S = 10.0
+
+
+class Listen(BaseModel):
+    """Where a server listens."""
+
+    model_config = ConfigDict(frozen=True)
+
+    host: str
+    port: Annotated[int, Field(ge=0, le=65535)]
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _split_listen(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.\-]*)):([0-9]{1,5})", value)
+    if not match:
+        raise ValueError("write address:port, an IPv6 address in brackets")
+    return Listen(host=match[1] or match[2] or "0.0.0.0", port=int(match[3]))  # noqa: S104
+
+
+def _check_database_url(value: str) -> str:
+    try:
+        scheme = urlsplit(value).scheme
+    except ValueError:  # its text would quote a piece of the password
+        scheme = ""
+    if scheme not in ("postgresql", "postgres"):
+        raise ValueError("write postgresql://user:password@host:5432/database")
+    return value
+
+
+def _expand_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("there is no such home directory: write the whole path") from None
+
+
+def _check_public_url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+        raise ValueError("write https://host or https://host/path")
+    return value
+
+
+def _check_user(value: str) -> str:
+    if not re.fullmatch(USER_PATTERN, value):
+        raise ValueError("this is no account's name")
+    return value
+
+
+def _url_schema(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+_ListenField = Annotated[
+    Listen,
+    BeforeValidator(_split_listen),
+    WithJsonSchema({"type": "string", "pattern": ":[0-9]{1,5}$"}),
+]
+_DatabaseUrl = Annotated[
+    str, AfterValidator(_check_database_url), _url_schema("^[Pp][Oo][Ss][Tt][Gg][Rr][Ee][Ss]")
+]
+_PublicUrl = Annotated[str, AfterValidator(_check_public_url), _url_schema("^https?://")]
+_User = Annotated[str, AfterValidator(_check_user)]
+_Path = Annotated[Path, AfterValidator(_expand_home)]
+_Seconds = Annotated[float, Field(ge=0.1, le=86_400, allow_inf_nan=False)]
+
+
+def _default_data_dir() -> Path:
+    if os.geteuid() == 0:
+        return Path("/var/lib/ntp-checker")
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(state) / "ntp-checker"
+
+
+class Settings(BaseModel):
+    """All settings in force. A docstring here is also what editors and the documentation show."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    database_url: _DatabaseUrl | None = None
+    """PostgreSQL, `postgresql://user:password@host:5432/database`. Left out: the embedded server."""
+    database_read_url: _DatabaseUrl | None = None
+    """The dashboard's PostgreSQL, a read-only role or a replica. Left out: `database_url`."""
+    embedded: bool = True
+    """Whether the embedded server may stand in where there is no `database_url`."""
+    hosts: tuple[Host, ...] = ()
+    """Hosts to watch."""
+    data_dir: _Path = Field(default_factory=_default_data_dir, validate_default=True)
+    """Folder of the spool and the embedded server."""
+    interval_s: _Seconds = 30.0
+    """Seconds between two looks at one host."""
+    deadline_s: _Seconds | None = None
+    """Seconds that one look may take. Left out: min(10, 0.8 x interval)."""
+    ssh_key_path: _Path = Field(default=Path("~/.ssh/id_ed25519"), validate_default=True)
+    """Private key without a passphrase."""
+    ssh_known_hosts_path: _Path = Field(default=Path("~/.ssh/known_hosts"), validate_default=True)
+    """Host keys that are trusted."""
+    ssh_user: _User | None = None
+    """Account on hosts whose target names none. Left out: the checker's own account."""
+    listen: _ListenField = Listen(host="127.0.0.1", port=8080)
+    """The dashboard's address and port; an IPv6 address in brackets."""
+    public_url: _PublicUrl | None = None
+    """How people reach the dashboard; with https:// it sends HSTS."""
+    retention_days: Annotated[int, Field(ge=1, le=36_500)] = 90
+    """Days that the rows of single looks are kept."""
+    premake_days: Annotated[int, Field(ge=0, le=366)] = 14
+    """Days that partitions are made ahead."""
+    archive_days: Annotated[int, Field(ge=1, le=36_500)] = 400
+    """Days that rollups are kept."""
+    store_position: bool = False
+    """Whether a receiver's position may be kept in stored texts. False: it is cut at once."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is logged, on stderr."""
+    plain_limits: Limits = DEFAULT_LIMITS[Role.SERVER]
+    """Limits of a target that is none of the configured hosts."""
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "Settings":
+        if self.deadline_s is not None and self.deadline_s > self.interval_s:
+            raise ValueError(
+                f"{self.deadline_s:g} is longer than the interval, {self.interval_s:g} s: "
+                "looks would overlap"
+            )
+        return self
+
+    @property
+    def look_deadline_s(self) -> float:
+        """How long one look may take."""
+        if self.deadline_s is not None:
+            return self.deadline_s
+        return min(MAX_DEFAULT_DEADLINE_S, DEADLINE_INTERVAL_RATIO * self.interval_s)
+
+    @property
+    def gps_interval_s(self) -> float:
+        """How often GPS is read, on its own channel beside the looks."""
+        return max(self.interval_s, MIN_GPS_INTERVAL_S)
+
+    def find_host(self, text: str) -> Host:
+        """The configured host of this name or target; else the target as a plain host.
+
+        Raises ConfigError if it is neither.
+        """
+        for host in self.hosts:
+            if text in (host.name, host.target):
+                return host
+        return replace(parse_target(text, self.ssh_user), limits=self.plain_limits)
+
+
+#: The field that a mistake about several settings together is told at.
+TOGETHER_FIELD = "deadline_s"
+#: What the environment and the file can set; the rest is worked out from the file's limits.
+FIELDS = tuple(name for name in Settings.model_fields if name != "plain_limits")
+#: Those with one value, by which the file's top-level keys are known, too.
+SCALAR_FIELDS = tuple(name for name in FIELDS if name != "hosts")
+#: Their value may hold a secret: it is never told, and can also be given as NAME_FILE.
+SECRETS = ("database_url", "database_read_url")
