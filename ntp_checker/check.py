@@ -10,7 +10,7 @@ from ntp_checker.collect.probe import Probe
 from ntp_checker.collect.shell import Shell
 from ntp_checker.collect.ssh import SshCredentials, SshShell, load_credentials
 from ntp_checker.config import Settings
-from ntp_checker.model import HasGps, Host, JudgedSample
+from ntp_checker.model import Host, JudgedSample
 from ntp_checker.rules.verdict import judge
 
 #: Looks at once; more would meet sshd's MaxStartups where many targets share a jump address.
@@ -31,16 +31,14 @@ def credentials_for(hosts: Sequence[Host], settings: Settings) -> SshCredentials
     return load_credentials(settings.ssh_key_path, settings.ssh_known_hosts_path)
 
 
-async def check_hosts(
-    hosts: Sequence[Host], settings: Settings, has_gps: HasGps
-) -> list[JudgedSample]:
+async def check_hosts(hosts: Sequence[Host], settings: Settings) -> list[JudgedSample]:
     """One judged look at each host, in their order. Raises ConfigError."""
     credentials = credentials_for(hosts, settings)
     slots = asyncio.Semaphore(MAX_CONCURRENT_LOOKS)
 
     async def check(host: Host) -> JudgedSample:
         async with slots:
-            return await _check_host(replace(host, has_gps=has_gps), credentials, settings)
+            return await _check_host(host, credentials, settings)
 
     return await asyncio.gather(*map(check, hosts))
 

@@ -3,18 +3,21 @@
 import asyncio
 import os
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 
 import click
+import orjson
 from rich.console import Console
 
 from ntp_checker import __version__
 from ntp_checker.collect.failures import say_detail
 from ntp_checker.collect.restricted import SCRIPT_PATH
-from ntp_checker.config import Settings, load_settings
+from ntp_checker.config import CONFIG_VARIABLE, Settings, load_configuration, load_settings
 from ntp_checker.errors import ConfigError, NtpCheckerError, ProbeError, SchemaMismatch
 from ntp_checker.logs import configure_logging
 from ntp_checker.model import HasGps
-from ntp_checker.targets import name_apart, parse_target
+from ntp_checker.targets import name_apart
 
 EXIT_FAILED, EXIT_USAGE, EXIT_UNKNOWN = 1, 2, 3
 
@@ -39,9 +42,10 @@ def check(targets: tuple[str, ...], gps: bool, form: str | None) -> None:
     from ntp_checker.report import EXIT_STATUS, as_json, as_plugin_line, as_text, overall_status
 
     settings = _settings()
-    hosts = name_apart([parse_target(target, settings.ssh_user) for target in targets])
-    has_gps = HasGps.YES if gps else HasGps.AUTO
-    checked = asyncio.run(check_hosts(hosts, settings, has_gps))
+    hosts = name_apart([settings.find_host(target) for target in targets])
+    if gps:
+        hosts = tuple(replace(host, has_gps=HasGps.YES) for host in hosts)
+    checked = asyncio.run(check_hosts(hosts, settings))
     if form == "json":
         click.echo(as_json(checked))
     elif form == "plugin":
@@ -96,7 +100,7 @@ def trust(target: str, fingerprint: str | None) -> None:
     from ntp_checker.trust import known_lines, write_known_host
 
     settings = _settings()
-    host = parse_target(target, settings.ssh_user)
+    host = settings.find_host(target)
     if host.is_local:
         raise ConfigError("local needs no host key: nothing to trust")
     path = settings.ssh_known_hosts_path
@@ -137,6 +141,43 @@ def authorize(form: str | None, path: str) -> None:
         click.echo(forced_command_script())
         click.echo("# 2. On the host: this line in ~/.ssh/authorized_keys of the account")
         click.echo(line)
+
+
+@cli.group()
+def config() -> None:
+    """The settings: environment over the file named by NTP_CHECKER_CONFIG over defaults."""
+
+
+@config.command("check")
+@click.argument("file", required=False)
+def config_check(file: str | None) -> None:
+    """Name every mistake with its file, line and key, or say that there is none.
+
+    FILE stands in for the one that NTP_CHECKER_CONFIG names.
+    """
+    hosts = load_configuration(_environ_with(file)).settings.hosts
+    click.echo(f"ok, {len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}")
+
+
+@config.command("show")
+@click.argument("file", required=False)
+def config_show(file: str | None) -> None:
+    """Print the settings in force, where each is from, and what is special about each host."""
+    from ntp_checker.config.show import show_lines
+
+    click.echo("\n".join(show_lines(load_configuration(_environ_with(file)))))
+
+
+@config.command("schema")
+def config_schema() -> None:
+    """Print the JSON Schema of the file, for editors."""
+    from ntp_checker.config.schema import file_schema
+
+    click.echo(orjson.dumps(file_schema(), option=orjson.OPT_INDENT_2))
+
+
+def _environ_with(file: str | None) -> Mapping[str, str]:
+    return os.environ if file is None else {**os.environ, CONFIG_VARIABLE: file}
 
 
 @cli.group()
