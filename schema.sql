@@ -12,7 +12,7 @@
 
 \set ON_ERROR_STOP on
 \set QUIET on
-\set schema_version 1
+\set schema_version 2
 BEGIN;
 SET LOCAL client_min_messages = warning;
 \o /dev/null
@@ -281,6 +281,15 @@ COMMENT ON COLUMN metrics.ntp.gps_mode IS 'unknown, no_fix, fix_2d, fix_3d';
 
 -- Partitions -------------------------------------------------------------------------------------
 
+CREATE TABLE metrics.raw_retention (
+    is_only      boolean PRIMARY KEY DEFAULT true CHECK (is_only),
+    kept_from_at timestamptz NOT NULL
+);
+COMMENT ON TABLE metrics.raw_retention IS 'One row: from when on all rows of ntp_parent are still there';
+COMMENT ON COLUMN metrics.raw_retention.is_only IS 'True: there is no second row';
+COMMENT ON COLUMN metrics.raw_retention.kept_from_at IS 'Days before it were or will be dropped; no rollup of theirs is computed again';
+INSERT INTO metrics.raw_retention (kept_from_at) VALUES ('-infinity');
+
 CREATE FUNCTION metrics.create_daily_partition(day date) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -362,8 +371,6 @@ BEGIN
         RETURN NEXT;
     END LOOP;
 
-    -- An insert waits behind whoever waits here, so a busy partition is left for the next run.
-    SET LOCAL lock_timeout = '50ms';
     action := 'drop';
     SELECT coalesce(array_agg(child.relname::text ORDER BY child.relname), '{}')
       INTO expired
@@ -372,6 +379,24 @@ BEGIN
      WHERE link.inhparent = 'metrics.ntp_parent'::regclass
        AND child.relname ~ '^ntp_[0-9]{8}$'
        AND to_date(substr(child.relname, 5), 'YYYYMMDD') + 1 <= today - retention_days;
+    IF expired = '{}' THEN
+        RETURN;
+    END IF;
+    -- Said before the first row goes, and after every rollup that is being computed from them: a
+    -- late row may make such a day again, and a rollup of that row alone would be wrong.
+    BEGIN
+        UPDATE metrics.raw_retention
+           SET kept_from_at = greatest(kept_from_at, (today - retention_days)::timestamptz);
+    EXCEPTION
+        WHEN lock_not_available THEN
+            outcome := 'busy';
+            FOREACH partition IN ARRAY expired LOOP
+                RETURN NEXT;
+            END LOOP;
+            RETURN;
+    END;
+    -- An insert waits behind whoever waits here, so a busy partition is left for the next run.
+    SET LOCAL lock_timeout = '50ms';
     FOREACH partition IN ARRAY expired LOOP
         BEGIN
             EXECUTE format('LOCK TABLE metrics.%I IN ACCESS EXCLUSIVE MODE', partition);
@@ -412,7 +437,8 @@ CREATE TABLE metrics.latest (
     stored_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     sample      jsonb NOT NULL,
     sources     jsonb,
-    satellites  jsonb
+    satellites  jsonb,
+    known_sources text
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.1);
 -- The summary reads only `sample`, so that stays in the row; the long lists may go out of it.
 ALTER TABLE metrics.latest ALTER COLUMN sample SET STORAGE MAIN;
@@ -425,6 +451,7 @@ COMMENT ON COLUMN metrics.latest.stored_at IS 'When it was stored, by this serve
 COMMENT ON COLUMN metrics.latest.sample IS 'The sample as the API shows it, without sources and gps.satellites; units in the keys';
 COMMENT ON COLUMN metrics.latest.sources IS 'The sample''s list of sources; units in the keys; NULL if it could not be had';
 COMMENT ON COLUMN metrics.latest.satellites IS 'The sample''s list of satellites; units in the keys; NULL without a GPS report';
+COMMENT ON COLUMN metrics.latest.known_sources IS 'What source_change last said of the sources, as JSON: [mode, address, state, reach class] of each; NULL before the first list';
 
 CREATE TABLE metrics.latest_raw (
     host_id     integer PRIMARY KEY,
@@ -452,7 +479,7 @@ CREATE TABLE metrics.source_change (
 );
 COMMENT ON TABLE metrics.source_change IS 'What became true of a source, one row whenever the list, a state or a reach class changed';
 COMMENT ON COLUMN metrics.source_change.host_id IS 'Host';
-COMMENT ON COLUMN metrics.source_change.slot_at IS 'Slot at which it was seen first';
+COMMENT ON COLUMN metrics.source_change.slot_at IS 'Slot at which it was seen first; late rows change nothing here';
 COMMENT ON COLUMN metrics.source_change.mode IS '0 server, 1 peer, 2 refclock';
 COMMENT ON COLUMN metrics.source_change.address IS 'Address, or a refclock''s refid';
 COMMENT ON COLUMN metrics.source_change.present IS 'False: it left the list, and the columns after this one are NULL';
@@ -472,7 +499,7 @@ CREATE TABLE metrics.evidence (
 COMMENT ON TABLE metrics.evidence IS 'What the programs printed around each change of a host''s state; never a position';
 COMMENT ON COLUMN metrics.evidence.host_id IS 'Host';
 COMMENT ON COLUMN metrics.evidence.slot_at IS 'Slot of the look';
-COMMENT ON COLUMN metrics.evidence.part IS '0 login, 1 tracking, 2 sources, 3 gps';
+COMMENT ON COLUMN metrics.evidence.part IS '0 login: why there was none; 1 tracking: all that chronyc printed; 3 gps: all that gpspipe printed';
 COMMENT ON COLUMN metrics.evidence.taken_at IS 'When it was read';
 COMMENT ON COLUMN metrics.evidence.raw_text IS 'The output, control characters removed';
 
@@ -568,7 +595,7 @@ CREATE TABLE metrics.rollup_5m_dirty (
     bucket_at timestamptz NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 COMMENT ON TABLE metrics.rollup_5m_dirty IS 'Buckets of rollup_5m to be computed again; read and deleted in one statement';
-COMMENT ON COLUMN metrics.rollup_5m_dirty.host_id IS 'Host; 0 = the fleet';
+COMMENT ON COLUMN metrics.rollup_5m_dirty.host_id IS 'Host; the fleet''s bucket goes with every host''s';
 COMMENT ON COLUMN metrics.rollup_5m_dirty.bucket_at IS 'Start of the bucket';
 CREATE TABLE metrics.rollup_30m_dirty (LIKE metrics.rollup_5m_dirty INCLUDING ALL)
     WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
@@ -589,7 +616,7 @@ CREATE TABLE metrics.lease (
 COMMENT ON TABLE metrics.lease IS 'Which checker looks at a host and may write what is true now';
 COMMENT ON COLUMN metrics.lease.host_id IS 'Host; 0 = the fleet''s own work';
 COMMENT ON COLUMN metrics.lease.owner IS 'The checker';
-COMMENT ON COLUMN metrics.lease.epoch IS 'Grows by one whenever the lease is taken; a writer with an older one is refused';
+COMMENT ON COLUMN metrics.lease.epoch IS 'Grows by one whenever another owner takes the lease; a writer with an older one is refused';
 COMMENT ON COLUMN metrics.lease.taken_at IS 'When it was taken, by this server''s clock';
 COMMENT ON COLUMN metrics.lease.expires_at IS 'Until when it holds, by this server''s clock; infinity while one checker has all';
 
@@ -845,7 +872,8 @@ SELECT metrics.create_daily_partition((clock_timestamp() AT TIME ZONE 'UTC')::da
 SELECT metrics.maintain_partitions(90, 14);
 
 INSERT INTO metrics.schema_migration (version, name, checksum) VALUES
-    (1, 'first', 'd30696c8009e21ae91532982e00737bdd863fb1b530454781a91b2abab1349d0');
+    (1, 'first', 'd30696c8009e21ae91532982e00737bdd863fb1b530454781a91b2abab1349d0'),
+    (2, 'rollups', '440938af536b3f3627a64df2fc38c627d255c39ac2599cf1cbd6fa1646d30e7d');
 COMMIT;
 \o
 \echo schema metrics is at version :schema_version

@@ -16,7 +16,8 @@ from ntp_checker.model import FailureKind, JudgedSample
 from ntp_checker.store.hosts import host_ids
 from ntp_checker.store.partitions import create_days
 from ntp_checker.store.pool import CheckerConnection, CheckerPool, store_errors
-from ntp_checker.store.samples import StorableSample, insert_samples, store_latest
+from ntp_checker.store.present import lock_leases, store_present
+from ntp_checker.store.samples import StorableSample, insert_samples, mark_dirty
 from ntp_checker.store.spool import Spool, SpoolRow
 
 log = structlog.get_logger()
@@ -43,7 +44,8 @@ class WriterRow:
 async def write_batch(conn: CheckerConnection, rows: Sequence[WriterRow]) -> int:
     """Stores these samples in one transaction; how many were new.
 
-    Afterwards each has its row, and `latest` is that of each host's newest one. Written again it
+    Afterwards each has its row and its marks for the rollups, and what is true now is what each
+    host's newest one says, as far as it was taken under the present lease. Written again it
     changes nothing, so an answer that was lost is no harm. Raises PartitionMissing, RowsRefused
     (one of them at least can never be stored) and StoreError; then nothing has changed.
     """
@@ -62,7 +64,8 @@ async def write_batch(conn: CheckerConnection, rows: Sequence[WriterRow]) -> int
                         for row in rows
                     ],
                 )
-                await store_latest(conn, new)
+                await mark_dirty(conn, new)
+                await store_present(conn, await lock_leases(conn, new))
             except ValueError as err:
                 # A value that no column can take is found before the server sees it.
                 raise RowsRefused(str(err)) from err

@@ -25,11 +25,11 @@ def slot(number: int) -> datetime:
     return START_AT + timedelta(seconds=number)
 
 
-async def take(pool: CheckerPool, *names: str) -> dict[str, int]:
+async def take(pool: CheckerPool, *names: str, owner: str = "checker-1") -> dict[str, int]:
     """Watches these hosts; epoch by name."""
     async with pool.connection() as conn:
         ids = await sync_hosts(conn, [Host(name=name, address=name) for name in names])
-        epochs = await take_all(conn, "checker-1", ids.values())
+        epochs = await take_all(conn, owner, ids.values())
     return {name: epochs[ids[name]] for name in names}
 
 

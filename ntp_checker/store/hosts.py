@@ -7,6 +7,7 @@ import orjson
 
 from ntp_checker.errors import ConfigError
 from ntp_checker.model import Host
+from ntp_checker.store.arrays import text_array
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.queries import load_queries
 
@@ -67,11 +68,11 @@ async def host_ids(conn: CheckerConnection, names: Iterable[str]) -> dict[str, i
     ids = await _ids_by_name(conn, wanted)
     missing = sorted(wanted - ids.keys())
     if missing:
-        await conn.execute(load_queries("hosts")["insert_unwatched"], {"names": missing})
+        await conn.execute(load_queries("hosts")["insert_unwatched"], {"names": text_array(missing)})
         ids = await _ids_by_name(conn, wanted)
     return ids
 
 
 async def _ids_by_name(conn: CheckerConnection, names: Iterable[str]) -> dict[str, int]:
-    found = await conn.execute(load_queries("hosts")["ids_by_name"], {"names": list(names)})
+    found = await conn.execute(load_queries("hosts")["ids_by_name"], {"names": text_array(names)})
     return dict(await found.fetchall())

@@ -1,28 +1,20 @@
-"""Samples into `ntp_parent` and `latest`. Async; the caller owns the transaction."""
+"""Samples into `ntp_parent`, and marks for the rollups. Async; the caller owns the transaction."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
-import orjson
+from psycopg.errors import UniqueViolation
 
-from ntp_checker.codec import contract
-from ntp_checker.model import GpsReport, JudgedSample, Severity, Source, SourceState, Tracking
-from ntp_checker.store.codes import (
-    FAILURE_KIND_NUMBER,
-    GPS_MODE_NUMBER,
-    LEAP_NUMBER,
-    PART_NUMBER,
-    STATUS_NUMBER,
-    problem_bits,
-)
+from ntp_checker.model import JudgedSample
+from ntp_checker.store.arrays import integer_array
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.queries import load_queries
+from ntp_checker.store.sample_rows import copy_rows
 
-_USABLE = frozenset({SourceState.SELECTED, SourceState.COMBINED, SourceState.SELECTABLE})
-
-Row = tuple[Any, ...]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Width of the finest rollup; those of the others are multiples of it.
+_BUCKET = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,119 +36,46 @@ async def insert_samples(
 ) -> list[StorableSample]:
     """Those of `samples` that were not there yet, by host and then slot; afterwards all are there.
 
-    A slot that has its row keeps it. psycopg's errors pass through.
+    A slot that has its row keeps it; of two for one slot the first is taken. Raises ValueError
+    for a number that no column takes. psycopg's errors pass through.
     """
+    given: dict[tuple[int, datetime], StorableSample] = {}
+    for sample in samples:
+        given.setdefault((sample.host_id, sample.slot_at), sample)
+    # In one order for all, so that two writers never wait for each other.
+    ordered = [given[key] for key in sorted(given)]
+    rows = copy_rows((sample.host_id, sample.judged) for sample in ordered)
+    try:
+        async with conn.transaction():
+            await _copy(conn, "copy_samples", rows)
+    except UniqueViolation:
+        are_new = await _insert_missing(conn, rows)
+        return [sample for sample in ordered if (sample.host_id, sample.slot_at) in are_new]
+    return ordered
+
+
+async def _insert_missing(conn: CheckerConnection, rows: bytes) -> set[tuple[int, datetime]]:
+    """Host and slot of those that were not there. Twice the work of a COPY, and rarely needed."""
     queries = load_queries("samples")
     await conn.execute(queries["make_batch"])
-    async with conn.cursor() as cursor:
-        async with cursor.copy(queries["copy_batch"]) as copy:
-            for sample in samples:
-                await copy.write_row(_row(sample))
-        await cursor.execute(queries["insert_batch"])
-        new = set(await cursor.fetchall())
-    kept: dict[tuple[int, datetime], StorableSample] = {}
-    for sample in samples:
-        key = (sample.host_id, sample.slot_at)
-        if key in new:
-            kept.setdefault(key, sample)
-    return [kept[key] for key in sorted(kept)]
+    await _copy(conn, "copy_batch", rows)
+    inserted = await conn.execute(queries["insert_batch"])
+    return {(host_id, slot_at) for host_id, slot_at in await inserted.fetchall()}
 
 
-async def store_latest(conn: CheckerConnection, samples: Iterable[StorableSample]) -> None:
-    """Afterwards `latest` has each host's newest of these, if it is newer than what it had.
-
-    A sample taken under a lease that has been taken by another since leaves `latest` alone.
-    """
-    newest: dict[int, StorableSample] = {}
-    for sample in samples:
-        known = newest.get(sample.host_id)
-        if known is None or known.slot_at < sample.slot_at:
-            newest[sample.host_id] = sample
-    if not newest:
-        return
-    # One JSON text: as arrays of texts, 1,000 of them took psycopg most of a second to quote.
-    rows = orjson.dumps([_latest_row(sample) for sample in newest.values()]).decode()
-    await conn.execute(load_queries("samples")["store_latest"], {"rows": rows})
+async def _copy(conn: CheckerConnection, query: str, rows: bytes) -> None:
+    async with conn.cursor() as cursor, cursor.copy(load_queries("samples")[query]) as copy:
+        await copy.write(rows)
 
 
-def _latest_row(storable: StorableSample) -> dict[str, Any]:
-    """The columns of `latest`: the sample's JSON without its long lists, and these beside it."""
-    shown = contract(storable.judged)
-    gps = shown["gps"]
-    return {
-        "host_id": storable.host_id,
-        "status": STATUS_NUMBER[storable.judged.verdict.status],
-        "slot_at": storable.slot_at,
-        "lease_epoch": storable.lease_epoch,
-        "sources": shown.pop("sources"),
-        "satellites": None if gps is None else gps.pop("satellites"),
-        "sample": shown,
-    }
-
-
-def _row(storable: StorableSample) -> Row:
-    """The columns of `copy_batch`, in its order."""
-    sample, verdict = storable.judged.sample, storable.judged.verdict
-    problems = verdict.problems
-    failure = sample.failures[0] if sample.failures else None
-    return (
-        storable.host_id,
-        sample.slot_at,
-        sample.taken_at,
-        sample.duration_s,
-        STATUS_NUMBER[verdict.status],
-        problem_bits(p.code for p in problems if p.severity is Severity.WARNING),
-        problem_bits(p.code for p in problems if p.severity is Severity.CRITICAL),
-        None if failure is None else PART_NUMBER[failure.part],
-        None if failure is None else FAILURE_KIND_NUMBER[failure.kind],
-        *_tracking_columns(sample.tracking),
-        verdict.error_bound_s,
-        *_source_columns(sample.sources),
-        *_gps_columns(sample.gps),
-    )
-
-
-def _tracking_columns(tracking: Tracking | None) -> Row:
-    if tracking is None:
-        return (None,) * 13
-    return (
-        LEAP_NUMBER[tracking.leap],
-        tracking.stratum,
-        int(tracking.refid, base=16),
-        tracking.ref_time,
-        tracking.system_offset_s,
-        tracking.last_offset_s,
-        tracking.rms_offset_s,
-        tracking.freq_ppm,
-        tracking.resid_freq_ppm,
-        tracking.skew_ppm,
-        tracking.root_delay_s,
-        tracking.root_dispersion_s,
-        tracking.update_interval_s,
-    )
-
-
-def _source_columns(sources: tuple[Source, ...] | None) -> Row:
-    """Std dev of the selected one; how many in all, usable, reachable, falsetickers."""
-    if sources is None:
-        return (None,) * 5
-    selected = next((s for s in sources if s.state is SourceState.SELECTED), None)
-    return (
-        None if selected is None else selected.std_dev_s,
-        len(sources),
-        sum(source.state in _USABLE for source in sources),
-        sum(source.reach != 0 for source in sources),
-        sum(source.state is SourceState.FALSETICKER for source in sources),
-    )
-
-
-def _gps_columns(report: GpsReport | None) -> Row:
-    if report is None:
-        return (None,) * 5
-    return (
-        GPS_MODE_NUMBER[report.mode],
-        report.age_s,
-        report.satellites_used,
-        report.satellites_seen,
-        report.hdop,
-    )
+async def mark_dirty(conn: CheckerConnection, samples: Iterable[StorableSample]) -> None:
+    """Afterwards the rollups of these new samples' buckets are to be computed again."""
+    marks = {(sample.host_id, (sample.slot_at - _EPOCH) // _BUCKET) for sample in samples}
+    if marks:
+        await conn.execute(
+            load_queries("samples")["mark_dirty"],
+            {
+                "host_ids": integer_array(host_id for host_id, _ in marks),
+                "buckets": integer_array(bucket for _, bucket in marks),
+            },
+        )

@@ -1,3 +1,14 @@
+-- name: copy_samples
+-- What is hardly ever there yet goes in without a detour.
+COPY metrics.ntp_parent (
+    host_id, slot_at, taken_at, duration_s, status, warning_bits, critical_bits,
+    failure_part, failure_kind, leap, stratum, refid, ref_time, system_offset_s, last_offset_s,
+    rms_offset_s, freq_ppm, resid_freq_ppm, skew_ppm, root_delay_s, root_dispersion_s,
+    update_interval_s, error_bound_s, source_std_dev_s, sources_total, sources_usable,
+    sources_reachable, sources_falseticker, gps_mode, gps_age_s, satellites_used,
+    satellites_seen, hdop
+) FROM STDIN (FORMAT binary);
+
 -- name: make_batch
 -- Lives as long as the session; each transaction finds it empty. Made anew where a connection
 -- pooler has put another session behind us.
@@ -11,7 +22,7 @@ COPY pg_temp.sample_batch (
     update_interval_s, error_bound_s, source_std_dev_s, sources_total, sources_usable,
     sources_reachable, sources_falseticker, gps_mode, gps_age_s, satellites_used,
     satellites_seen, hdop
-) FROM STDIN;
+) FROM STDIN (FORMAT binary);
 
 -- name: insert_batch
 -- Sorted, so that two writers take their locks in the same order.
@@ -33,24 +44,17 @@ SELECT host_id, slot_at, taken_at, duration_s, status, warning_bits, critical_bi
 ON CONFLICT (host_id, slot_at) DO NOTHING
 RETURNING host_id, slot_at;
 
--- name: store_latest
--- Only under the lease's present epoch, and only forwards in time.
-INSERT INTO metrics.latest AS latest
-       (host_id, status, slot_at, lease_epoch, sample, sources, satellites)
-SELECT given.host_id, given.status, given.slot_at, given.lease_epoch,
-       given.sample, given.sources, given.satellites
-  FROM jsonb_to_recordset(%(rows)s::jsonb)
-       AS given (host_id integer, status smallint, slot_at timestamptz, lease_epoch bigint,
-                 sample jsonb, sources jsonb, satellites jsonb)
-  JOIN metrics.lease AS lease
-    ON lease.host_id = given.host_id AND lease.epoch = given.lease_epoch
- ORDER BY given.host_id
-ON CONFLICT (host_id) DO UPDATE
-   SET status = EXCLUDED.status,
-       slot_at = EXCLUDED.slot_at,
-       lease_epoch = EXCLUDED.lease_epoch,
-       stored_at = clock_timestamp(),
-       sample = EXCLUDED.sample,
-       sources = EXCLUDED.sources,
-       satellites = EXCLUDED.satellites
- WHERE latest.slot_at < EXCLUDED.slot_at;
+-- name: mark_dirty
+-- One mark per host and bucket in each log. Read together with the rows that it speaks of: a
+-- rollup that does not see these rows does not see these marks.
+WITH given AS (
+    SELECT host_id, to_timestamp(bucket * 300) AS bucket_at
+      FROM unnest(%(host_ids)s::integer[], %(buckets)s::bigint[]) AS given (host_id, bucket)
+), of_30m AS (
+    INSERT INTO metrics.rollup_30m_dirty (host_id, bucket_at)
+    SELECT DISTINCT host_id, date_bin('30 minutes', bucket_at, timestamptz 'epoch') FROM given
+), of_2h AS (
+    INSERT INTO metrics.rollup_2h_dirty (host_id, bucket_at)
+    SELECT DISTINCT host_id, date_bin('2 hours', bucket_at, timestamptz 'epoch') FROM given
+)
+INSERT INTO metrics.rollup_5m_dirty (host_id, bucket_at) SELECT host_id, bucket_at FROM given;
