@@ -12,7 +12,13 @@ from ntp_checker.collect.channel import ChannelBroken, ChronyChannel
 from ntp_checker.collect.commands import CHRONY_MAX_BYTES, chrony_command
 from ntp_checker.collect.frames import FramedPart, host_time, require_frames, require_part
 from ntp_checker.collect.shell import Shell
-from ntp_checker.errors import DeadlineMissed, OutputTooLarge, ProbeError, Unreachable
+from ntp_checker.errors import (
+    DeadlineMissed,
+    MalformedOutput,
+    OutputTooLarge,
+    ProbeError,
+    Unreachable,
+)
 from ntp_checker.model import Selection, Source, SourceState, Tracking
 from ntp_checker.parse.chrony import (
     join_selections,
@@ -53,7 +59,11 @@ class ChronyReports:
 
     def sources(self) -> tuple[Source, ...]:
         """With their statistics. Raises what require_part and the parsers raise."""
-        sources = parse_sources(require_part(self.parts, "sources").output)
+        listed = require_part(self.parts, "sources").output
+        if not listed.strip() and not require_part(self.parts, "tracking").output.strip():
+            # An empty list means "none configured", but not from a chronyc that says nothing.
+            raise MalformedOutput("sources", "chronyc printed nothing, for tracking either")
+        sources = parse_sources(listed)
         stats = parse_sourcestats(require_part(self.parts, "sourcestats").output)
         return join_selections(join_stats(sources, stats), self._selections())
 

@@ -39,6 +39,8 @@ SIGHTINGS_UNTIL_SURE = 3
 GPS_REFCLOCK_NAMES = ("GPS", "PPS", "NMEA", "GNSS")
 #: How long a host without gpspipe is left in peace before it is asked again.
 NO_GPSPIPE_RETRY_S = 600.0
+#: Failure.stage of a read that came back with nothing, not even the mark that gpspipe was started.
+NOT_STARTED_STAGE = "start"
 
 
 class GpsReader:
@@ -70,7 +72,10 @@ class GpsReader:
 
     def be_sure_now(self) -> None:
         """For who looks only once: gpsd that answers, if only of a silent receiver, is enough."""
-        answered = self._failure is not None and self._failure.kind is not FailureKind.COMMAND
+        failure = self._failure
+        answered = failure is not None and (
+            failure.kind is not FailureKind.COMMAND and failure.stage != NOT_STARTED_STAGE
+        )
         if self._reports or answered:
             self._sightings = SIGHTINGS_UNTIL_SURE
 
@@ -132,7 +137,7 @@ class GpsReader:
                 capture = await self._shell.run(gps_command(), GPS_MAX_BYTES)
         except TimeoutError as error:
             detail = f"gpspipe gave no answer within {GPS_DEADLINE_S} s"
-            raise DeadlineMissed(detail, stage="run") from error
+            raise DeadlineMissed(detail, stage=NOT_STARTED_STAGE) from error
         parts = require_frames(capture, first="gpspipe")
         self._raw = parts["gpspipe"].output
         # Where GPS was never seen, no gpspipe means no GPS, which is no failure.
