@@ -24,7 +24,7 @@ GRACE_S = 2.0
 #: Of the GPS part, on top: it is read after the rest.
 GPS_DEADLINE_S = 10
 EXITS = {"ok": 0, "warning": 1, "critical": 2, "unknown": 3}
-_AT_ONCE = 4
+_AT_ONCE = 6
 _GIVE_UP_S = 90
 
 PartFailures = frozenset[tuple[str, str]]
@@ -100,7 +100,7 @@ def find(
     env = environment({"NTP_CHECKER_DEADLINE_S": str(DEADLINE_S), **settings})
     began = time.monotonic()
     with subprocess.Popen(
-        [sys.executable, "-c", _MEASURED, *argv],
+        [sys.executable, "-ISc", _MEASURED, *argv],
         env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
