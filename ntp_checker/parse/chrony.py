@@ -210,6 +210,8 @@ def join_selections(
     sources: Iterable[Source], selections: Mapping[str, Selection]
 ) -> tuple[Source, ...]:
     """Sources with the reason of the same name."""
+    if not selections:
+        return tuple(sources)
     return tuple(replace(source, selection=selections.get(source.address)) for source in sources)
 
 
