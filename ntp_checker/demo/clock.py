@@ -20,13 +20,15 @@ STEP_DEVIATIONS = 12.0
 #: Gains of the estimate at every poll: what a regression over some ten samples amounts to.
 OFFSET_GAIN = 0.3
 FREQ_GAIN = 0.045
+#: An average correction is spread over about three polls (`corrtimeratio`): so much of it each.
+SLEW_POLLS = 1.0
 #: `maxslewrate`, chosen low: large offsets go away over minutes.
 MAX_SLEW_PPM = 100.0
 #: The poll interval grows by one after so many quiet polls.
 POLLS_TO_SLOW_DOWN = 12
 #: Far between two looks a stride stands for so many polls, but never for the last ones.
-STRIDE_POLLS = 8
-SETTLING_POLLS = 32
+STRIDE_POLLS = 16
+SETTLING_POLLS = 16
 REFERENCE_C = 25.0
 #: The random walk of the frequency is pulled back over this time: a quartz ages, but stays itself.
 WANDER_MEMORY_S = 20 * 86_400.0
@@ -175,7 +177,7 @@ class SteeredClock:
             self._slow_down()
         self._left_s += correction_s
         poll_s = 2.0**self.poll_log2_s
-        self._slew_s = max(poll_s / 4, abs(self._left_s) * 1e6 / MAX_SLEW_PPM)
+        self._slew_s = max(SLEW_POLLS * poll_s, abs(self._left_s) * 1e6 / MAX_SLEW_PPM)
         belief.freq_ppm += freq_ppm
         belief.resid_freq_ppm = freq_ppm
         belief.measured_s = measured_s

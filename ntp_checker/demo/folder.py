@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ntp_checker.embedded_place import Lock, Place
-from ntp_checker.embedded_server import STOP_DEADLINE_S
+from ntp_checker.embedded_server import SERVER_GID, STOP_DEADLINE_S
 from ntp_checker.errors import ConfigError
 from ntp_checker.simulated import is_simulated, mark_simulated
 
@@ -71,7 +71,8 @@ def _wait_for_server(place: Place) -> None:
         while not guardian.try_take(fcntl.LOCK_EX):
             if time.monotonic() > deadline:
                 raise ConfigError(
-                    f"another process still uses the database in {place.root}: stop it first"
+                    f"another process, most likely a dashboard, still uses the database in "
+                    f"{place.root}: stop it first"
                 )
             time.sleep(_WAIT_STEP_S)
     finally:
@@ -84,4 +85,5 @@ def _let_server_in(data_dir: Path) -> None:
         return
     status = data_dir.stat()
     if status.st_uid == 0 and not status.st_mode & 0o001:
-        data_dir.chmod((status.st_mode & 0o777) | 0o001)
+        os.chown(data_dir, 0, SERVER_GID)
+        data_dir.chmod((status.st_mode & 0o777) | 0o010)

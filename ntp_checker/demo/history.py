@@ -23,12 +23,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from ntp_checker.demo.examiner import RAW_EVERY_IN_THE_PAST, Examiner
 from ntp_checker.demo.host import HostSpec, SimulatedHost
 from ntp_checker.demo.slots import looks_of, past_slots
 from ntp_checker.errors import NtpCheckerError, StoreError
 from ntp_checker.logs import configure_logging
-from ntp_checker.model import JudgedSample
-from ntp_checker.rules.verdict import judge
 from ntp_checker.store.pool import open_checker_pool
 from ntp_checker.writer import BATCH_ROWS, WriterRow, write_batch
 
@@ -93,13 +92,6 @@ class HostDone:
 
 #: What a process tells: so many samples stored, a host done, or why it failed.
 _News = int | HostDone | NtpCheckerError
-
-
-def judged_look(host: SimulatedHost, slot_at: datetime, gps_interval_s: float) -> JudgedSample:
-    """One look, held against the host's limits as the checker does."""
-    sample = host.look(slot_at)
-    rhythm_s = gps_interval_s if host.spec.receiver is not None else None
-    return JudgedSample(sample=sample, verdict=judge(sample, host.spec.host.limits, rhythm_s))
 
 
 def load_history(plan: Plan, hosts: Sequence[HostPlan]) -> list[SimulatedHost]:
@@ -205,8 +197,7 @@ def _work(plan: Plan, work: "Queue[HostPlan | None]", news: "Queue[_News]") -> N
 async def _load_host(plan: Plan, host_plan: HostPlan, news: "Queue[_News]") -> HostDone:
     from_at = host_plan.from_at(plan)
     host = SimulatedHost(host_plan.spec, from_at.timestamp(), plan.seed)
-    rhythm_s = plan.gps_interval_s if host.spec.receiver is not None else None
-    limits = host.spec.host.limits
+    examiner = Examiner(host.spec, plan.gps_interval_s, RAW_EVERY_IN_THE_PAST)
     times = LoadTimes()
     slots = past_slots(host.spec.host.name, plan.interval_s, from_at, plan.to_at)
     pool = await open_checker_pool(plan.url)
@@ -216,10 +207,7 @@ async def _load_host(plan: Plan, host_plan: HostPlan, news: "Queue[_News]") -> H
                 began_s = time.process_time()
                 samples = [host.look(slot_at) for slot_at in batch]
                 simulated_s = time.process_time()
-                judged = [
-                    JudgedSample(sample=sample, verdict=judge(sample, limits, rhythm_s))
-                    for sample in samples
-                ]
+                judged = [examiner.judged(sample) for sample in samples]
                 judged_s = time.process_time()
                 await write_batch(
                     conn,

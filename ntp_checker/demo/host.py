@@ -78,7 +78,7 @@ class SimulatedHost:
                 duration_s=round(CONNECT_TIMEOUT_S + late_s, 6),
                 failures=(_no_login(),),
             )
-        gps = self._receiver.report(at_s) if self._receiver is not None else None
+        gps = self._receiver.report(at_s, true_offset_s) if self._receiver is not None else None
         return Sample(
             host=spec.host.name,
             slot_at=slot_at,

@@ -11,7 +11,7 @@ from functools import partial
 import structlog
 
 from ntp_checker.config import Settings
-from ntp_checker.demo.history import judged_look
+from ntp_checker.demo.examiner import RAW_EVERY, Examiner
 from ntp_checker.demo.host import SimulatedHost
 from ntp_checker.maintenance import run_maintenance
 from ntp_checker.schedule import Slots, run_slots
@@ -87,16 +87,21 @@ async def _live(
 async def _live_on(checker: Checker, host: SimulatedHost, stored_until: datetime) -> None:
     """First the slots since the history's end, then each one as it comes. Never ends."""
     slots = Slots(host.spec.host.name, checker.settings.interval_s)
+    look = partial(
+        _look, checker, host, Examiner(host.spec, checker.settings.gps_interval_s, RAW_EVERY)
+    )
     slot_at = slots.after(stored_until)
     while slot_at <= checker.clock.now():
-        await _look(checker, host, slot_at)
+        await look(slot_at)
         slot_at = slots.after(slot_at)
-    await run_slots(slots, checker.clock, partial(_look, checker, host))
+    await run_slots(slots, checker.clock, look)
 
 
-async def _look(checker: Checker, host: SimulatedHost, slot_at: datetime) -> None:
+async def _look(
+    checker: Checker, host: SimulatedHost, examiner: Examiner, slot_at: datetime
+) -> None:
     """One slot of one host, safe in the spool afterwards. Raises StoreError."""
-    judged = judged_look(host, slot_at, checker.settings.gps_interval_s)
+    judged = examiner.judged(host.look(slot_at))
     await checker.spool.append(judged, checker.epochs[host.spec.host.name])
     checker.status_log.note(judged)
 

@@ -16,6 +16,8 @@ USABLE_SNR_DBHZ = 27.0
 USED_MAX = 16  #: satellites that a small receiver's solution takes
 #: gpsd reports once a second: the newest report is this old at most when it is read.
 REPORT_AGE_S = 0.9
+#: The sentences of a second come so much after it; the pulse is what is exact.
+SENTENCE_LAG_S = 0.12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +39,8 @@ class Receiver:
         self._sky: list[Seen] = []
         self._sky_step: int | None = None
 
-    def report(self, at_s: float) -> GpsReport:
-        """The newest report at this moment."""
+    def report(self, at_s: float, clock_offset_s: float) -> GpsReport:
+        """The newest report at this moment; the host's clock is so much ahead."""
         age_s = round(self._rng.random() * REPORT_AGE_S, 3)
         taken_at = datetime.fromtimestamp(at_s - age_s, UTC)
         satellites = self._satellites(at_s)
@@ -52,12 +54,16 @@ class Receiver:
             mode=mode,
             # TPV is of a whole second; without a fix this receiver tells no time.
             time=taken_at.replace(microsecond=0) if has_fix else None,
+            time_lag_s=self._lag_s(clock_offset_s) if has_fix else None,
             satellites_used=used if satellites else None,
             satellites_seen=len(satellites) if satellites else None,
             hdop=round(0.45 + 2.9 / used, 2) if has_fix else None,
             tdop=round(0.35 + 2.2 / used, 2) if has_fix else None,
             satellites=satellites,
         )
+
+    def _lag_s(self, clock_offset_s: float) -> float:
+        return round(SENTENCE_LAG_S + 0.01 * self._rng.random() + clock_offset_s, 6)
 
     def _satellites(self, at_s: float) -> tuple[Satellite, ...]:
         """Of no satellite there is no SKY at all."""

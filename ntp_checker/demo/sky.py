@@ -5,7 +5,6 @@ the observer stands, is made up, so that no picture of this sky tells of a place
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -70,7 +69,12 @@ def satellites_in_view(antenna: Antenna, at_s: float) -> list[Seen]:
     east_x, east_y = -math.sin(place), math.cos(place)
     shade_deg = amount_of(antenna.shade, at_s)
     seen = []
-    for gnssid, svid, x, y, z in _positions(at_s):
+    for orbit in _orbits():
+        along = orbit.first_rad + orbit.rad_per_s * at_s
+        to_node, to_side = math.cos(along), math.sin(along)
+        x = to_node * orbit.node_x - to_side * orbit.side_x
+        y = to_node * orbit.node_y + to_side * orbit.side_y
+        z = to_side * orbit.side_z
         height = x * up_x + y * up_y + z * up_z - EARTH_RADIUS_M
         if height <= 0:
             continue
@@ -81,34 +85,20 @@ def satellites_in_view(antenna: Antenna, at_s: float) -> list[Seen]:
         is_blocked = antenna.blocked_deg[0] <= azimuth_deg < antenna.blocked_deg[1]
         mask_deg = antenna.blocked_mask_deg if is_blocked else antenna.mask_deg
         if elevation_deg >= mask_deg + shade_deg:
-            seen.append(Seen(gnssid, svid, round(elevation_deg), round(azimuth_deg) % 360))
+            seen.append(
+                Seen(orbit.gnssid, orbit.svid, round(elevation_deg), round(azimuth_deg) % 360)
+            )
     return sorted(seen, key=lambda one: -one.elevation_deg)
 
 
-def _positions(at_s: float) -> Iterator[tuple[int, int, float, float, float]]:
-    """System, number and place (metres from the Earth's centre, stars at rest) of each one."""
-    for system, planes in zip(CONSTELLATIONS, _planes(), strict=True):
-        turned = 2 * math.pi * (at_s % system.period_s) / system.period_s
-        svid = 0
-        for plane in planes:
-            for k in range(system.per_plane):
-                svid += 1
-                along = turned + plane.first_rad + 2 * math.pi * k / system.per_plane
-                x, y = math.cos(along), math.sin(along)
-                yield (
-                    system.gnssid,
-                    svid,
-                    x * plane.node_x - y * plane.side_x,
-                    x * plane.node_y + y * plane.side_y,
-                    y * plane.side_z,
-                )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Orbit:
+    """A satellite's way: metres along its plane's node and a quarter turn on, stars at rest."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Plane:
-    """An orbit: metres along its node and a quarter turn on; where its first satellite is."""
-
-    first_rad: float
+    gnssid: int
+    svid: int
+    first_rad: float  #: where on it the satellite was at the epoch
+    rad_per_s: float
     node_x: float
     node_y: float
     side_x: float
@@ -117,17 +107,20 @@ class _Plane:
 
 
 @cache
-def _planes() -> tuple[tuple[_Plane, ...], ...]:
-    """The orbits of each constellation; which of them lies where is made up."""
+def _orbits() -> tuple[_Orbit, ...]:
+    """All satellites; which of them is where is made up."""
     found = []
     for system in CONSTELLATIONS:
         tilt, radius_m = math.radians(system.tilt_deg), system.radius_m
-        planes = []
-        for number in range(system.planes):
-            node = 2 * math.pi * number / system.planes + 0.3 * system.gnssid
-            planes.append(
-                _Plane(
-                    first_rad=2 * math.pi * 0.13 * number,
+        for number in range(system.planes * system.per_plane):
+            plane, place = divmod(number, system.per_plane)
+            node = 2 * math.pi * plane / system.planes + 0.3 * system.gnssid
+            found.append(
+                _Orbit(
+                    gnssid=system.gnssid,
+                    svid=number + 1,
+                    first_rad=2 * math.pi * (place / system.per_plane + 0.13 * plane),
+                    rad_per_s=2 * math.pi / system.period_s,
                     node_x=radius_m * math.cos(node),
                     node_y=radius_m * math.sin(node),
                     side_x=radius_m * math.cos(tilt) * math.sin(node),
@@ -135,7 +128,6 @@ def _planes() -> tuple[tuple[_Plane, ...], ...]:
                     side_z=radius_m * math.sin(tilt),
                 )
             )
-        found.append(tuple(planes))
     return tuple(found)
 
 

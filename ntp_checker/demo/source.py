@@ -43,11 +43,15 @@ class SourceSpec:
 
     def error_s(self, at_s: float) -> float:
         """By how much its answer is off, noise apart; positive = the clock seems ahead."""
-        error_s = self.bias_s + self.asymmetry_s * network_load(at_s)
+        error_s = self.bias_s
+        if self.asymmetry_s:
+            error_s += self.asymmetry_s * network_load(at_s)
         return error_s + amount_of(self.lies, at_s) if self.lies else error_s
 
     def path_delay_s(self, at_s: float) -> float:
         """There and back."""
+        if not self.load_delay_s:
+            return self.delay_s
         return self.delay_s + self.load_delay_s * network_load(at_s)
 
     def margin_s(self, at_s: float) -> float:

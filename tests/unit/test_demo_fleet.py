@@ -5,8 +5,8 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from ntp_checker.codec import decode, encode
+from ntp_checker.demo.examiner import Examiner
 from ntp_checker.demo.fleet import make_fleet
-from ntp_checker.demo.history import judged_look
 from ntp_checker.demo.host import HostSpec, SimulatedHost
 from ntp_checker.model import GpsMode, JudgedSample, Leap, Status
 
@@ -27,7 +27,8 @@ def looks(name: str, *hours: float, seed: str = "1") -> tuple[JudgedSample, ...]
     host = made_host(spec, settling[0] if settling else first, seed)
     for slot_at in settling:
         host.look(slot_at)
-    return tuple(judged_look(host, NOW + timedelta(hours=hour), GPS_INTERVAL_S) for hour in hours)
+    examiner = Examiner(spec, GPS_INTERVAL_S, timedelta(minutes=1))
+    return tuple(examiner.judged(host.look(NOW + timedelta(hours=hour))) for hour in hours)
 
 
 def made_host(spec: HostSpec, start_at: datetime, seed: str = "1") -> SimulatedHost:

@@ -62,7 +62,7 @@ def receiver(*deaf: Spell, antenna: Antenna = OPEN) -> Receiver:
 
 
 def test_receiver_under_open_sky_has_a_fix_and_the_time() -> None:
-    report = receiver().report(MOMENTS[0])
+    report = receiver().report(MOMENTS[0], 0.0)
 
     assert report.mode is GpsMode.FIX_3D
     assert report.time is not None
@@ -73,7 +73,7 @@ def test_receiver_under_open_sky_has_a_fix_and_the_time() -> None:
 
 
 def test_receiver_without_antenna_reports_no_satellite_and_no_time() -> None:
-    report = receiver(Spell(from_s=0.0, to_s=4e9)).report(MOMENTS[0])
+    report = receiver(Spell(from_s=0.0, to_s=4e9)).report(MOMENTS[0], 0.0)
 
     assert report.mode is GpsMode.NO_FIX
     assert report.satellites == ()
@@ -83,7 +83,7 @@ def test_receiver_without_antenna_reports_no_satellite_and_no_time() -> None:
 
 
 def test_higher_satellites_are_stronger() -> None:
-    seen = receiver().report(MOMENTS[0]).satellites
+    seen = receiver().report(MOMENTS[0], 0.0).satellites
     snr = [one.snr_dbhz for one in seen if one.snr_dbhz is not None]
     third = len(snr) // 3
 
