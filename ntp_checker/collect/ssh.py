@@ -185,6 +185,7 @@ class SshShell:
                 host.port,
                 client_factory=lambda: attempt,
                 tunnel=_CONNECTOR,
+                config=None,  # of the options alone it would be forgotten: ~/.ssh/config comes back
                 options=_options(host, self._credentials, attempt),
             )
         except asyncssh.HostKeyNotVerifiable as error:
