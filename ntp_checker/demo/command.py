@@ -1,7 +1,10 @@
 """`ntp-checker demo`: a simulated fleet with a past, in a folder and a database of its own."""
 
 import asyncio
+import os
 import signal
+import socket
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from types import FrameType
@@ -13,14 +16,15 @@ from ntp_checker.demo.fleet import make_fleet
 from ntp_checker.demo.folder import fresh_folder
 from ntp_checker.demo.history import HostPlan, Plan, load_history
 from ntp_checker.demo.host import HostSpec
-from ntp_checker.demo.live import live
+from ntp_checker.demo.live import StoredHost, live
 from ntp_checker.demo.slots import HISTORY_DAYS
 from ntp_checker.errors import ConfigError
-from ntp_checker.service import Checker, database
+from ntp_checker.rollup import roll_up_all
+from ntp_checker.service import database
+from ntp_checker.store.hosts import note_configs, sync_hosts
+from ntp_checker.store.leases import take_all
 from ntp_checker.store.partitions import create_days
 from ntp_checker.store.pool import open_checker_pool, store_errors
-from ntp_checker.store.spool import Spool
-from ntp_checker.writer import Writer
 
 log = structlog.get_logger()
 
@@ -42,21 +46,32 @@ def run_demo(settings: Settings, *, days: float = HISTORY_DAYS, seed: str = "1")
         own = settings.model_copy(update={"data_dir": folder})
         with database(own) as url:
             try:
-                now = datetime.now(UTC)
-                specs = make_fleet(now.timestamp())
-                plan = Plan(
-                    url=url,
-                    seed=seed,
-                    interval_s=own.interval_s,
-                    gps_interval_s=own.gps_interval_s,
-                    from_at=now - timedelta(days=min(days, own.retention_days)),
-                    to_at=now,
-                )
-                hosts = load_history(plan, asyncio.run(_prepare(own, plan, specs)))
+                hosts = _make_past(own, url, days, seed)
             except KeyboardInterrupt:
                 log.info("stopping")
                 return 0
-            return asyncio.run(live(own, url, hosts, now))
+            return asyncio.run(live(own, url, hosts))
+
+
+def _make_past(settings: Settings, url: str, days: float, seed: str) -> list[StoredHost]:
+    """Every host, with its past in the database and in the rollups. Raises StoreError."""
+    now = datetime.now(UTC)
+    plan = Plan(
+        url=url,
+        seed=seed,
+        interval_s=settings.interval_s,
+        gps_interval_s=settings.gps_interval_s,
+        from_at=now - timedelta(days=min(days, settings.retention_days)),
+        to_at=now,
+    )
+    plans = asyncio.run(_prepare(plan, make_fleet(now.timestamp())))
+    simulated = load_history(plan, plans)
+    asyncio.run(_roll_up(url))
+    epochs = {one.spec.host.name: one.lease_epoch for one in plans}
+    return [
+        StoredHost(host=host, lease_epoch=epochs[host.spec.host.name], stored_until=now)
+        for host in simulated
+    ]
 
 
 def _leave(_number: int, _frame: FrameType | None) -> None:
@@ -64,28 +79,31 @@ def _leave(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-async def _prepare(settings: Settings, plan: Plan, specs: Sequence[HostSpec]) -> list[HostPlan]:
+async def _prepare(plan: Plan, specs: Sequence[HostSpec]) -> list[HostPlan]:
     """Afterwards the hosts are known, their leases ours, and every day has its partition."""
-    spool = Spool(settings.data_dir / "spool.sqlite")
+    hosts = [spec.host for spec in specs]
+    first, last = plan.from_at.date(), plan.to_at.date()
+    days = [first + timedelta(days=n) for n in range((last - first).days + 2)]
+    pool = await open_checker_pool(plan.url)
     try:
-        pool = await open_checker_pool(plan.url)
-        try:
-            checker = Checker(
-                settings=settings,
-                url=plan.url,
-                hosts=tuple(spec.host for spec in specs),
-                spool=spool,
-                pool=pool,
-                writer=Writer(spool, pool),
-            )
-            await checker.register()
-            first, last = plan.from_at.date(), plan.to_at.date()
-            days = [first + timedelta(days=n) for n in range((last - first).days + 2)]
-            with store_errors():
-                async with pool.connection() as conn:
-                    await create_days(conn, days)
-        finally:
-            await pool.close()
+        with store_errors():
+            async with pool.connection() as conn:
+                await create_days(conn, days)
+                ids = await sync_hosts(conn, hosts)
+                await note_configs(conn, hosts, ids, interval_s=plan.interval_s)
+                owner = f"{socket.gethostname()}/{os.getpid()}"
+                epochs = await take_all(conn, owner, ids.values())
     finally:
-        await spool.close()
-    return [HostPlan(spec=spec, lease_epoch=checker.epochs[spec.host.name]) for spec in specs]
+        await pool.close()
+    return [HostPlan(spec=spec, lease_epoch=epochs[ids[spec.host.name]]) for spec in specs]
+
+
+async def _roll_up(url: str) -> None:
+    """Afterwards the rollups of the whole past are there."""
+    began_s = time.monotonic()
+    pool = await open_checker_pool(url)
+    try:
+        await roll_up_all(pool)
+    finally:
+        await pool.close()
+    log.info("rollups are there", took_s=round(time.monotonic() - began_s, 1))

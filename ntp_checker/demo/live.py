@@ -4,35 +4,59 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
 import structlog
 
 from ntp_checker.config import Settings
+from ntp_checker.cycle import StatusLog
 from ntp_checker.demo.examiner import RAW_EVERY, Examiner
 from ntp_checker.demo.host import SimulatedHost
+from ntp_checker.errors import StoreError
 from ntp_checker.maintenance import run_maintenance
-from ntp_checker.schedule import Slots, run_slots
-from ntp_checker.service import Checker
-from ntp_checker.store.pool import open_checker_pool
+from ntp_checker.rollup import run_rollups
+from ntp_checker.schedule import Clock, Slots, run_slots
+from ntp_checker.store.clock import read_clock
+from ntp_checker.store.pool import CheckerPool, open_checker_pool, store_errors
 from ntp_checker.store.spool import Spool
 from ntp_checker.writer import Writer
 
 log = structlog.get_logger()
 
+FOLLOW_CLOCK_S = 60.0
 #: The dashboard leaves within 5 s; after this it is made to.
 STOP_S = 8.0
 
 
-async def live(
-    settings: Settings, url: str, hosts: Sequence[SimulatedHost], stored_until: datetime
-) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredHost:
+    """A host whose past is in the database."""
+
+    host: SimulatedHost
+    lease_epoch: int
+    stored_until: datetime  #: slots before it have their row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulator:
+    """What the parts of the running demo share."""
+
+    settings: Settings
+    spool: Spool
+    pool: CheckerPool
+    clock: Clock = field(default_factory=Clock)
+    status_log: StatusLog = field(default_factory=StatusLog)
+
+
+async def live(settings: Settings, url: str, hosts: Sequence[StoredHost]) -> int:
     """Runs simulation and dashboard until SIGTERM or SIGINT, or until the dashboard ends.
 
-    `stored_until` is where the history ends. Returns 0 after a signal, else the dashboard's exit
-    status. Raises StoreError, ConfigError where it can't start.
+    Returns 0 after a signal, else the dashboard's exit status. Raises StoreError, ConfigError
+    where it can't start.
     """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -41,40 +65,27 @@ async def live(
     try:
         pool = await open_checker_pool(url)
         try:
-            checker = Checker(
-                settings=settings,
-                url=url,
-                hosts=tuple(host.spec.host for host in hosts),
-                spool=spool,
-                pool=pool,
-                writer=Writer(spool, pool),
-            )
-            await checker.register()
-            return await _live(checker, hosts, stored_until, stop)
+            simulator = Simulator(settings=settings, spool=spool, pool=pool)
+            await _follow_clock(simulator)
+            return await _live(simulator, hosts, stop)
         finally:
             await pool.close()
     finally:
         await spool.close()
 
 
-async def _live(
-    checker: Checker, hosts: Sequence[SimulatedHost], stored_until: datetime, stop: asyncio.Event
-) -> int:
-    stop_writing = asyncio.Event()
-    settings = checker.settings
+async def _live(simulator: Simulator, hosts: Sequence[StoredHost], stop: asyncio.Event) -> int:
+    settings, pool, stop_writing = simulator.settings, simulator.pool, asyncio.Event()
+    maintenance = run_maintenance(
+        pool, stop, retention_days=settings.retention_days, premake_days=settings.premake_days
+    )
     async with asyncio.TaskGroup() as group:
-        group.create_task(checker.writer.run(stop_writing))
+        group.create_task(Writer(simulator.spool, pool).run(stop_writing))
         tasks = [
-            group.create_task(checker.stay_registered()),
-            group.create_task(
-                run_maintenance(
-                    checker.pool,
-                    stop,
-                    retention_days=settings.retention_days,
-                    premake_days=settings.premake_days,
-                )
-            ),
-            *(group.create_task(_live_on(checker, host, stored_until)) for host in hosts),
+            group.create_task(_keep_to_clock(simulator)),
+            group.create_task(maintenance),
+            group.create_task(run_rollups(pool, stop)),
+            *(group.create_task(_live_on(simulator, host)) for host in hosts),
         ]
         try:
             return await _serve(settings, stop)
@@ -84,26 +95,43 @@ async def _live(
             stop_writing.set()
 
 
-async def _live_on(checker: Checker, host: SimulatedHost, stored_until: datetime) -> None:
+async def _follow_clock(simulator: Simulator) -> None:
+    """Sets our clock by the database's, as a checker does. Raises StoreError."""
+    with store_errors():
+        async with simulator.pool.connection() as connection:
+            asked_at_s = time.monotonic()
+            simulator.clock.follow(await read_clock(connection), asked_at_s)
+
+
+async def _keep_to_clock(simulator: Simulator) -> None:
+    while True:
+        await asyncio.sleep(FOLLOW_CLOCK_S)
+        try:
+            await _follow_clock(simulator)
+        except StoreError as error:
+            log.debug("database's clock not heard", reason=str(error))
+
+
+async def _live_on(simulator: Simulator, stored: StoredHost) -> None:
     """First the slots since the history's end, then each one as it comes. Never ends."""
-    slots = Slots(host.spec.host.name, checker.settings.interval_s)
-    look = partial(
-        _look, checker, host, Examiner(host.spec, checker.settings.gps_interval_s, RAW_EVERY)
-    )
-    slot_at = slots.after(stored_until)
-    while slot_at <= checker.clock.now():
+    settings, spec = simulator.settings, stored.host.spec
+    slots = Slots(spec.host.name, settings.interval_s)
+    examiner = Examiner(spec, settings.gps_interval_s, RAW_EVERY)
+    look = partial(_look, simulator, stored, examiner)
+    slot_at = slots.after(stored.stored_until)
+    while slot_at <= simulator.clock.now():
         await look(slot_at)
         slot_at = slots.after(slot_at)
-    await run_slots(slots, checker.clock, look)
+    await run_slots(slots, simulator.clock, look)
 
 
 async def _look(
-    checker: Checker, host: SimulatedHost, examiner: Examiner, slot_at: datetime
+    simulator: Simulator, stored: StoredHost, examiner: Examiner, slot_at: datetime
 ) -> None:
     """One slot of one host, safe in the spool afterwards. Raises StoreError."""
-    judged = examiner.judged(host.look(slot_at))
-    await checker.spool.append(judged, checker.epochs[host.spec.host.name])
-    checker.status_log.note(judged)
+    judged = examiner.judged(stored.host.look(slot_at))
+    await simulator.spool.append(judged, stored.lease_epoch)
+    simulator.status_log.note(judged)
 
 
 async def _serve(settings: Settings, stop: asyncio.Event) -> int:
