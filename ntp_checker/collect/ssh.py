@@ -97,30 +97,49 @@ class SshShell:
         self._credentials = credentials
         self._connection: asyncssh.SSHClientConnection | None = None
         self._renew_at = 0.0  #: monotonic
-        self._login_lock = asyncio.Lock()
+        self._login: asyncio.Task[None] | None = None
         self._refused: AuthRejected | None = None
         self._refused_until = 0.0  #: monotonic
 
     async def login(self) -> None:
-        """See Shell.login. One login at a time; a kept connection is used for an hour."""
-        async with self._login_lock:
-            now = time.monotonic()
-            connection = self._connection
-            if connection is not None and not connection.is_closed() and now < self._renew_at:
+        """See Shell.login. A kept connection is used for an hour.
+
+        One login at a time, and it goes on when who asked for it runs out of time: the next look
+        at a slow host finds it done. A failure that nobody heard is told to whoever asks next.
+        """
+        if self._login is None:
+            if self._is_open():
                 return
-            if self._refused is not None and now < self._refused_until:
+            if self._refused is not None and time.monotonic() < self._refused_until:
                 raise self._refused
-            if connection is not None:
-                connection.close()
-            self._connection, self._refused = None, None
-            try:
-                self._connection = await self._connect()
-            except AuthRejected as error:
-                self._refused, self._refused_until = error, now + REFUSED_BACK_OFF_S
-                raise
-            # S311: spreads logins over time, guards nothing.
-            jitter = 1 - RENEW_JITTER_RATIO * random.random()  # noqa: S311
-            self._renew_at = now + RENEW_AFTER_S * jitter
+            self._login = asyncio.create_task(self._log_in())
+        login = self._login
+        try:
+            await asyncio.shield(login)
+        finally:
+            if login.done() and self._login is login:
+                self._login = None
+
+    def _is_open(self) -> bool:
+        connection = self._connection
+        return (
+            connection is not None
+            and not connection.is_closed()
+            and time.monotonic() < self._renew_at
+        )
+
+    async def _log_in(self) -> None:
+        self._drop()
+        self._refused = None
+        try:
+            self._connection = await self._connect()
+        except AuthRejected as error:
+            self._refused = error
+            self._refused_until = time.monotonic() + REFUSED_BACK_OFF_S
+            raise
+        # S311: spreads logins over time, guards nothing.
+        jitter = 1 - RENEW_JITTER_RATIO * random.random()  # noqa: S311
+        self._renew_at = time.monotonic() + RENEW_AFTER_S * jitter
 
     async def run(self, command: str, max_bytes: int) -> Capture:
         """See Shell.run. A connection found dead at the first word is replaced once."""
@@ -174,6 +193,10 @@ class SshShell:
 
     async def close(self) -> None:
         """Ends the connection at once; the host sees it closed and ends what we ran."""
+        if self._login is not None:
+            self._login.cancel()
+            await asyncio.wait([self._login])
+            self._login = None
         self._drop()
 
     async def _connect(self) -> asyncssh.SSHClientConnection:
