@@ -13,7 +13,13 @@ from rich.console import Console
 from ntp_checker import __version__
 from ntp_checker.collect.failures import say_detail
 from ntp_checker.collect.restricted import SCRIPT_PATH
-from ntp_checker.config import CONFIG_VARIABLE, Settings, load_configuration, load_settings
+from ntp_checker.config import (
+    CONFIG_VARIABLE,
+    Settings,
+    SettingsFile,
+    load_configuration,
+    load_settings,
+)
 from ntp_checker.errors import ConfigError, NtpCheckerError, ProbeError, SchemaMismatch
 from ntp_checker.logs import configure_logging
 from ntp_checker.model import HasGps
@@ -61,8 +67,13 @@ def monitor(once: bool) -> None:
     """Look at every host, again and again, and store what was seen."""
     from ntp_checker.service import run_monitor, run_monitor_once
 
+    # Made before the file is read: what changes from now on is taken over.
+    file = SettingsFile(os.environ)
     settings = _settings()
-    (run_monitor_once if once else run_monitor)(settings)
+    if once:
+        run_monitor_once(settings)
+    else:
+        run_monitor(settings, file)
 
 
 @cli.command()

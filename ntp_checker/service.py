@@ -2,44 +2,38 @@
 
 import asyncio
 import os
-import random
-import shutil
 import signal
-import socket
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import partial
 
 import structlog
 
-from ntp_checker.check import credentials_for, make_shell
-from ntp_checker.collect.probe import Probe
-from ntp_checker.config import Settings
-from ntp_checker.cycle import StatusLog, run_cycle
+from ntp_checker.check import credentials_for
+from ntp_checker.checker import Checker, hosts_to_watch
+from ntp_checker.config import Settings, SettingsFile, variable_of
 from ntp_checker.embedded import embedded_postgres
 from ntp_checker.errors import ConfigError, NtpCheckerError, SchemaMismatch, StoreError
-from ntp_checker.maintenance import maintain_once, run_maintenance
-from ntp_checker.model import Host, Sample
+from ntp_checker.maintenance import maintain_once
+from ntp_checker.reload import follow_settings
 from ntp_checker.resources import command_name
-from ntp_checker.schedule import Clock, Slots, run_slots
-from ntp_checker.store.clock import read_clock
-from ntp_checker.store.hosts import note_configs, sync_hosts
-from ntp_checker.store.leases import take_all
+from ntp_checker.schedule import Slots
 from ntp_checker.store.migrate import init_or_check
 from ntp_checker.store.partitions import PartitionOutcome
-from ntp_checker.store.pool import CheckerPool, open_checker_pool, store_errors
+from ntp_checker.store.pool import open_checker_pool
 from ntp_checker.store.spool import Spool
-from ntp_checker.targets import LOCAL, parse_target
+from ntp_checker.watch import Watch, make_probe
 from ntp_checker.writer import Writer
 
-log = structlog.get_logger()
+__all__ = [
+    "Checker",
+    "database",
+    "how_to_add_a_host",
+    "run_maintenance_once",
+    "run_monitor",
+    "run_monitor_once",
+]
 
-REGISTER_RETRY_S = (1.0, 5.0)
-#: Our monotonic clock drifts by some 10 ppm against the database's: 0.6 ms in this time.
-FOLLOW_CLOCK_S = 60.0
+log = structlog.get_logger()
 
 
 @contextmanager
@@ -68,92 +62,13 @@ def how_to_add_a_host() -> str:
     )
 
 
-def hosts_to_watch(settings: Settings) -> tuple[Host, ...]:
-    """The configured hosts; without any, this machine if chronyd's client is here."""
-    if settings.hosts:
-        return settings.hosts
-    return (parse_target(LOCAL),) if shutil.which("chronyc") else ()
-
-
-@dataclass(slots=True)
-class Checker:
-    """What the parts of one running checker share."""
-
-    settings: Settings
-    url: str
-    hosts: tuple[Host, ...]
-    spool: Spool
-    pool: CheckerPool
-    writer: Writer
-    clock: Clock = field(default_factory=Clock)
-    #: Lease epoch by host name; 0 before the database was reached: such rows are stored, and
-    #: leave what is true now to whoever holds the lease.
-    epochs: dict[str, int] = field(default_factory=dict)
-    status_log: StatusLog = field(default_factory=StatusLog)
-
-    async def register(self) -> None:
-        """Makes our hosts known, takes their leases, takes over the database's clock.
-
-        Raises StoreError without a database, SchemaMismatch for another schema than ours.
-        """
-        await asyncio.to_thread(init_or_check, self.url, initialise=False)
-        with store_errors():
-            async with self.pool.connection() as connection:
-                ids = await sync_hosts(connection, self.hosts)
-                await note_configs(connection, self.hosts, ids, interval_s=self.settings.interval_s)
-                owner = f"{socket.gethostname()}/{os.getpid()}"
-                epochs = await take_all(connection, owner, ids.values())
-        await self.follow_clock()
-        self.epochs.update({name: epochs[host_id] for name, host_id in ids.items()})
-
-    async def follow_clock(self) -> None:
-        """Sets our clock by the database's. Raises StoreError."""
-        with store_errors():
-            async with self.pool.connection() as connection:
-                asked_at_s = time.monotonic()
-                database_now = await read_clock(connection)
-                step_s = self.clock.follow(database_now, asked_at_s)
-        log.debug("clock set by the database", step_s=step_s)
-
-    async def stay_registered(self) -> None:
-        """Registers as soon as the database is there, then keeps to its clock. Never ends."""
-        while not self.epochs:
-            await asyncio.sleep(random.uniform(*REGISTER_RETRY_S))  # noqa: S311 - spreads load
-            try:
-                await self.register()
-            except SchemaMismatch:
-                raise
-            except StoreError as error:
-                log.debug("not registered yet", reason=str(error))
-        while True:
-            await asyncio.sleep(FOLLOW_CLOCK_S)
-            try:
-                await self.follow_clock()
-            except StoreError as error:
-                log.debug("database's clock not heard", reason=str(error))
-
-    async def run_cycle(
-        self, probe: Probe, look: Callable[[datetime], Awaitable[Sample]], slot_at: datetime
-    ) -> None:
-        """One cycle of one host. Raises StoreError if the spool could not take the sample."""
-        judged = await run_cycle(
-            probe,
-            look,
-            slot_at,
-            gps_interval_s=self.settings.gps_interval_s,
-            lease_epoch=self.epochs.get(probe.host.name, 0),
-            spool=self.spool,
-        )
-        self.status_log.note(judged)
-
-
-def run_monitor(settings: Settings) -> None:
+def run_monitor(settings: Settings, file: SettingsFile) -> None:
     """The checker, until SIGTERM or SIGINT; leaves within 5 s of it.
 
-    Raises ConfigError, SchemaMismatch, StoreError where it can't start.
+    While it runs it follows the settings file; SIGHUP makes it look there at once. Raises ConfigError, SchemaMismatch, StoreError where it can't start.
     """
     with database(settings) as url:
-        _run(_monitor(settings, url))
+        _run(_monitor(settings, url, file))
 
 
 def run_monitor_once(settings: Settings) -> None:
@@ -196,10 +111,11 @@ def _first(group: BaseExceptionGroup[NtpCheckerError]) -> NtpCheckerError:
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
-async def _monitor(settings: Settings, url: str) -> None:
+async def _monitor(settings: Settings, url: str, file: SettingsFile) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    _listen_to_hangup(file, stop)
     async with _open_checker(settings, url) as checker:
         await _register_if_reached(checker)
         if not checker.hosts:
@@ -209,9 +125,22 @@ async def _monitor(settings: Settings, url: str) -> None:
         async with asyncio.TaskGroup() as writing:
             writing.create_task(checker.writer.run(stop_writing))
             try:
-                await _watch(checker, stop)
+                await _watch(checker, stop, file)
             finally:
                 stop_writing.set()
+
+
+def _listen_to_hangup(file: SettingsFile, stop: asyncio.Event) -> None:
+    """SIGHUP asks for the settings file; but from a terminal that was closed, it means the end."""
+    had_terminal = os.isatty(0)
+
+    def on_hangup() -> None:
+        if had_terminal and not os.isatty(0):
+            stop.set()
+        else:
+            file.ask()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_hangup)
 
 
 async def _register_if_reached(checker: Checker) -> None:
@@ -223,37 +152,28 @@ async def _register_if_reached(checker: Checker) -> None:
         log.warning("database not reached, samples stay in the spool", reason=str(error))
 
 
-async def _watch(checker: Checker, stop: asyncio.Event) -> None:
+async def _watch(checker: Checker, stop: asyncio.Event, file: SettingsFile) -> None:
     """Looks at every host at its slots, until `stop`."""
-    settings = checker.settings
-    probes = _make_probes(checker)
-    maintenance = run_maintenance(
-        checker.pool,
-        stop,
-        retention_days=settings.retention_days,
-        premake_days=settings.premake_days,
-    )
-    async with asyncio.TaskGroup() as watching:
+    async with asyncio.TaskGroup() as group:
+        watch = Watch(checker.clock, checker.run_cycle, group)
+        await watch.follow(checker.settings, checker.hosts)
         tasks = [
-            watching.create_task(checker.stay_registered()),
-            watching.create_task(maintenance),
+            group.create_task(checker.stay_registered()),
+            group.create_task(follow_settings(checker, watch, file, stop)),
         ]
-        for probe in probes:
-            slots = Slots(probe.host.name, settings.interval_s)
-            cycle = partial(checker.run_cycle, probe, probe.look)
-            tasks.append(watching.create_task(run_slots(slots, checker.clock, cycle)))
-            tasks.append(watching.create_task(probe.watch_gps(settings.gps_interval_s)))
         await stop.wait()
         log.info("stopping")
+        watch.cancel()
         for task in tasks:
             task.cancel()
-    await asyncio.gather(*(probe.close() for probe in probes))
+    await watch.close()
 
 
 async def _monitor_once(settings: Settings, url: str) -> None:
     async with _open_checker(settings, url) as checker:
         await checker.register()
-        probes = _make_probes(checker)
+        credentials = credentials_for(checker.hosts, settings)
+        probes = [make_probe(host, settings, credentials, checker.clock) for host in checker.hosts]
         async with asyncio.TaskGroup() as looking:
             for probe in probes:
                 slot_at = Slots(probe.host.name, settings.interval_s).current(checker.clock.now())
@@ -263,25 +183,15 @@ async def _monitor_once(settings: Settings, url: str) -> None:
             await checker.writer.write_once()
 
 
-def _make_probes(checker: Checker) -> list[Probe]:
-    settings = checker.settings
-    credentials = credentials_for(checker.hosts, settings)
-    return [
-        Probe(
-            host,
-            make_shell(host, credentials),
-            interval_s=settings.interval_s,
-            deadline_s=settings.look_deadline_s,
-            now=checker.clock.now,
-        )
-        for host in checker.hosts
-    ]
-
-
 @asynccontextmanager
 async def _open_checker(settings: Settings, url: str) -> AsyncIterator[Checker]:
     """A checker with its spool and connections; nothing of it runs yet."""
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{variable_of('data_dir')}: can't make {settings.data_dir}: {error.strerror}"
+        ) from error
     spool = Spool(settings.data_dir / "spool.sqlite")
     try:
         pool = await open_checker_pool(url)

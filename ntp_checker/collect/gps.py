@@ -70,6 +70,10 @@ class GpsReader:
             for source in sources
         )
 
+    def be_sure(self) -> None:
+        """The host is known to have GPS, from an earlier run."""
+        self._sightings = SIGHTINGS_UNTIL_SURE
+
     def be_sure_now(self) -> None:
         """For who looks only once: gpsd that answers, if only of a silent receiver, is enough."""
         failure = self._failure

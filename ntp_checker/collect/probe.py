@@ -40,6 +40,10 @@ class Probe:
         """True once the host is known to have GPS."""
         return self._gps.is_expected
 
+    def be_sure_of_gps(self) -> None:
+        """The host is known to have GPS, from an earlier run."""
+        self._gps.be_sure()
+
     async def look(self, slot_at: datetime) -> Sample:
         """One look: chrony now, and the newest GPS report with its age.
 

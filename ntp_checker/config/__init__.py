@@ -2,6 +2,7 @@
 
 from ntp_checker.config.configuration import Configuration, load_configuration, load_settings
 from ntp_checker.config.environment import CONFIG_VARIABLE, variable_of
+from ntp_checker.config.file import SettingsFile
 from ntp_checker.config.settings import Listen, Settings
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "Configuration",
     "Listen",
     "Settings",
+    "SettingsFile",
     "load_configuration",
     "load_settings",
     "variable_of",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from ntp_checker.config.document import Node, parse_document, read_text
+from ntp_checker.config.document import Node, decode_text, parse_document, read_text
 from ntp_checker.config.environment import (
     CONFIG_VARIABLE,
     note_unknown_variables,
@@ -69,17 +69,17 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     return load_configuration(environ).settings
 
 
-def load_configuration(environ: Mapping[str, str], file_text: str | None = None) -> Configuration:
+def load_configuration(environ: Mapping[str, str], content: bytes | None = None) -> Configuration:
     """The settings in this environment and the file it names; an empty variable is not set.
 
-    `file_text` stands in for the file's content where it was read already. Raises ConfigError
+    `content` stands in for the file's where it was read already. Raises ConfigError
     that lists every mistake, each with its variable, or with file, line and key.
     """
     mistakes = Mistakes()
     note_unknown_variables(environ, mistakes)
     file = environ.get(CONFIG_VARIABLE, "").strip()
     reader = Reader(file, mistakes)
-    sections = _read_sections(reader, file_text) if file else {}
+    sections = _read_sections(reader, content) if file else {}
     found = _scalars_of_file(reader, sections)
     for name in FIELDS:
         given = read_variable(environ, name, mistakes)
@@ -102,13 +102,16 @@ def load_configuration(environ: Mapping[str, str], file_text: str | None = None)
     )
 
 
-def _read_sections(reader: Reader, file_text: str | None) -> Mapping[str, Node]:
+def _read_sections(reader: Reader, content: bytes | None) -> Mapping[str, Node]:
     try:
         path = Path(reader.file).expanduser()
     except RuntimeError:
         reader.mistakes.add(f"{CONFIG_VARIABLE}: {reader.file}: there is no such home directory")
         return {}
-    text = read_text(path, reader.file, reader.mistakes) if file_text is None else file_text
+    if content is None:
+        text = read_text(path, reader.file, reader.mistakes)
+    else:
+        text = decode_text(content, reader.file, reader.mistakes)
     root = None if text is None else parse_document(text, reader.file, reader.mistakes)
     if root is None:  # empty, or nothing but comments
         return {}

@@ -91,6 +91,11 @@ def read_text(path: Path, name: str, mistakes: Mistakes) -> str | None:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         mistakes.add(f"NTP_CHECKER_CONFIG: can't read {name}: {reason or error}")
         return None
+    return decode_text(content, name, mistakes)
+
+
+def decode_text(content: bytes, name: str, mistakes: Mistakes) -> str | None:
+    """Text of what read_bytes returned; None if there is a mistake."""
     if len(content) > MAX_BYTES:
         mistakes.add(f"NTP_CHECKER_CONFIG: {name} is larger than {MAX_BYTES // 2**20} MiB")
         return None

@@ -16,6 +16,8 @@ Value = str | int | float | bool
 # a number everywhere else.
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]*|(?=\.[0-9]))(?:\.[0-9]*)?(?:[eE][-+]?[0-9]{1,4})?")
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+#: A beginning shorter than this says nothing.
+MIN_BEGINNING_CHARS = 4
 #: Longer ones are no settings, and Python refuses to read them.
 _MAX_DIGITS = 40
 _TRUE = frozenset(("true", "yes", "on"))
@@ -175,9 +177,11 @@ class Reader:
 
 
 def suggest(name: str, known: Collection[str]) -> str:
-    """`; did you mean …?` if one of the known names is near."""
+    """`; did you mean …?` if known names are near, or begin with it."""
     close = difflib.get_close_matches(name[:100], known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    if not close and len(name) >= MIN_BEGINNING_CHARS:
+        close = [candidate for candidate in known if candidate.startswith(name)][:2]
+    return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
 def _made_of(scalar: Scalar, tag: str) -> str:

@@ -24,17 +24,30 @@ async def sync_hosts(conn: CheckerConnection, hosts: Sequence[Host]) -> dict[str
     if any(host.name == FLEET_NAME for host in hosts):
         raise ConfigError(f"a host cannot be named {FLEET_NAME}: that stands for the whole fleet")
     queries = load_queries("hosts")
+    names = [host.name for host in hosts]
     given = {
-        "names": [host.name for host in hosts],
+        "names": names,
         "targets": [host.target for host in hosts],
         "roles": [host.role.value for host in hosts],
         "has_gps": [host.has_gps.value for host in hosts],
+        "group_names": [host.group for host in hosts],
     }
     async with conn.transaction():
         await conn.execute(queries["update_known"], given)
         await conn.execute(queries["insert_new"], given)
         await conn.execute(queries["mark_removed"], given)
-        return await _ids_by_name(conn, given["names"])
+        return await _ids_by_name(conn, names)
+
+
+async def hosts_with_gps(conn: CheckerConnection, names: Iterable[str]) -> set[str]:
+    """Those of these hosts whose GPS is known, by their settings or because it was learnt."""
+    found = await conn.execute(load_queries("hosts")["hosts_with_gps"], {"names": list(names)})
+    return {name for (name,) in await found.fetchall()}
+
+
+async def note_gps(conn: CheckerConnection, names: Iterable[str]) -> None:
+    """Afterwards these hosts have GPS for good, but for those whose settings say no."""
+    await conn.execute(load_queries("hosts")["note_gps"], {"names": list(names)})
 
 
 async def note_configs(
@@ -68,7 +81,9 @@ async def host_ids(conn: CheckerConnection, names: Iterable[str]) -> dict[str, i
     ids = await _ids_by_name(conn, wanted)
     missing = sorted(wanted - ids.keys())
     if missing:
-        await conn.execute(load_queries("hosts")["insert_unwatched"], {"names": text_array(missing)})
+        await conn.execute(
+            load_queries("hosts")["insert_unwatched"], {"names": text_array(missing)}
+        )
         ids = await _ids_by_name(conn, wanted)
     return ids
 

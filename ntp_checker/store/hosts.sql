@@ -3,18 +3,21 @@
 UPDATE metrics.host AS host
    SET target = given.target,
        role = given.role,
+       group_name = given.group_name,
        has_gps = CASE WHEN given.has_gps = 'auto' AND host.has_gps = 'yes' THEN 'yes'
                       ELSE given.has_gps END,
        removed_at = NULL
-  FROM unnest(%(names)s::text[], %(targets)s::text[], %(roles)s::text[], %(has_gps)s::text[])
-       AS given (name, target, role, has_gps)
+  FROM unnest(%(names)s::text[], %(targets)s::text[], %(roles)s::text[], %(has_gps)s::text[],
+              %(group_names)s::text[])
+       AS given (name, target, role, has_gps, group_name)
  WHERE host.name = given.name AND host.host_id <> 0;
 
 -- name: insert_new
-INSERT INTO metrics.host (name, target, role, has_gps)
-SELECT given.name, given.target, given.role, given.has_gps
-  FROM unnest(%(names)s::text[], %(targets)s::text[], %(roles)s::text[], %(has_gps)s::text[])
-       AS given (name, target, role, has_gps)
+INSERT INTO metrics.host (name, target, role, has_gps, group_name)
+SELECT given.name, given.target, given.role, given.has_gps, given.group_name
+  FROM unnest(%(names)s::text[], %(targets)s::text[], %(roles)s::text[], %(has_gps)s::text[],
+              %(group_names)s::text[])
+       AS given (name, target, role, has_gps, group_name)
  WHERE NOT EXISTS (SELECT FROM metrics.host AS host WHERE host.name = given.name)
  ORDER BY given.name
 ON CONFLICT (name) DO NOTHING;
@@ -23,6 +26,12 @@ ON CONFLICT (name) DO NOTHING;
 UPDATE metrics.host
    SET removed_at = clock_timestamp()
  WHERE host_id <> 0 AND removed_at IS NULL AND name <> ALL (%(names)s::text[]);
+
+-- name: hosts_with_gps
+SELECT name FROM metrics.host WHERE name = ANY (%(names)s::text[]) AND has_gps = 'yes';
+
+-- name: note_gps
+UPDATE metrics.host SET has_gps = 'yes' WHERE name = ANY (%(names)s::text[]) AND has_gps = 'auto';
 
 -- name: ids_by_name
 SELECT name, host_id FROM metrics.host WHERE name = ANY (%(names)s::text[]) AND host_id <> 0;

@@ -56,6 +56,10 @@ class Service:
         self._process.kill()
         self._process.wait()
 
+    def send(self, number: signal.Signals) -> None:
+        """A signal; it goes on running."""
+        self._process.send_signal(number)
+
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
         """A signal; the exit status and how long it took, in seconds."""
         asked = time.monotonic()

@@ -8,7 +8,7 @@ import pytest
 from ntp_checker.errors import ConfigError
 from ntp_checker.maintenance import maintain_once
 from ntp_checker.model import HasGps, Host
-from ntp_checker.store.hosts import note_configs, sync_hosts
+from ntp_checker.store.hosts import hosts_with_gps, note_configs, note_gps, sync_hosts
 from ntp_checker.store.pool import CheckerPool, open_checker_pool
 from ntp_checker.store.spool import Spool
 from ntp_checker.writer import Writer
@@ -45,6 +45,40 @@ async def test_hosts_that_leave_are_marked_and_learnt_gps_stays(
 async def test_host_with_the_fleets_name_is_refused(checker_pool: CheckerPool) -> None:
     with pytest.raises(ConfigError, match=r"\*"):
         await take(checker_pool, "*")
+
+
+async def test_gps_that_was_learnt_is_known_but_for_hosts_whose_settings_say_no(
+    checker_pool: CheckerPool,
+) -> None:
+    hosts = [
+        Host(name="auto", address="a"),
+        Host(name="learnt", address="b"),
+        Host(name="no", address="c", has_gps=HasGps.NO),
+        Host(name="yes", address="d", has_gps=HasGps.YES),
+    ]
+    async with checker_pool.connection() as async_conn:
+        ids = await sync_hosts(async_conn, hosts)
+        await note_gps(async_conn, ["learnt", "no", "unheard-of"])
+        await sync_hosts(async_conn, hosts)
+
+        assert await hosts_with_gps(async_conn, ids) == {"learnt", "yes"}
+
+
+async def test_group_of_a_host_is_that_of_the_settings(
+    conn: Conn, checker_pool: CheckerPool
+) -> None:
+    async with checker_pool.connection() as async_conn:
+        for groups in (("roof", None), ("cellar", "roof")):
+            hosts = [
+                Host(name=name, address=name, group=group)
+                for name, group in zip("ab", groups, strict=True)
+            ]
+            await sync_hosts(async_conn, hosts)
+            found = conn.execute(
+                "SELECT group_name FROM metrics.host WHERE host_id <> 0 ORDER BY name"
+            ).fetchall()
+
+            assert [group for (group,) in found] == list(groups)
 
 
 async def test_host_config_gets_a_row_only_when_it_changes(

@@ -1,0 +1,163 @@
+"""What the parts of one running checker share, and what it tells the database of itself."""
+
+import asyncio
+import os
+import random
+import shutil
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from ntp_checker.collect.probe import Probe
+from ntp_checker.config import Settings
+from ntp_checker.cycle import StatusLog, run_cycle
+from ntp_checker.errors import SchemaMismatch, StoreError
+from ntp_checker.model import HasGps, Host, Sample
+from ntp_checker.schedule import Clock
+from ntp_checker.store.clock import read_clock
+from ntp_checker.store.hosts import hosts_with_gps, note_configs, note_gps, sync_hosts
+from ntp_checker.store.leases import take_all
+from ntp_checker.store.migrate import init_or_check
+from ntp_checker.store.pool import CheckerPool, store_errors
+from ntp_checker.store.spool import Spool
+from ntp_checker.targets import LOCAL
+from ntp_checker.writer import Writer
+
+log = structlog.get_logger()
+
+REGISTER_RETRY_S = (1.0, 5.0)
+#: Our monotonic clock drifts by some 10 ppm against the database's: 0.6 ms in this time.
+FOLLOW_CLOCK_S = 60.0
+
+
+def hosts_to_watch(settings: Settings) -> tuple[Host, ...]:
+    """The configured hosts; without any, this machine if chronyd's client is here."""
+    if settings.hosts:
+        return settings.hosts
+    return (settings.find_host(LOCAL),) if shutil.which("chronyc") else ()
+
+
+@dataclass(slots=True)
+class Checker:
+    """One running checker."""
+
+    settings: Settings
+    url: str
+    hosts: tuple[Host, ...]
+    spool: Spool
+    pool: CheckerPool
+    writer: Writer
+    clock: Clock = field(default_factory=Clock)
+    #: Lease epoch by host name; 0 before the database was reached: such rows are stored, and
+    #: leave what is true now to whoever holds the lease.
+    epochs: dict[str, int] = field(default_factory=dict)
+    status_log: StatusLog = field(default_factory=StatusLog)
+    #: Hosts that have GPS for good, by their settings or learnt, as the database knows them.
+    _gps_known: set[str] = field(default_factory=set, init=False)
+    #: Learnt by us, and not in the database yet.
+    _gps_learnt: set[str] = field(default_factory=set, init=False)
+    #: The database was told of our hosts and settings as they are.
+    _is_registered: bool = field(default=False, init=False)
+    #: There is something to tell the database.
+    _has_news: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    async def register(self) -> None:
+        """Makes our hosts known, takes the leases of new ones, takes over the database's clock.
+
+        Raises StoreError without a database, SchemaMismatch for another schema than ours.
+        """
+        await asyncio.to_thread(init_or_check, self.url, initialise=False)
+        hosts, interval_s = self.hosts, self.settings.interval_s
+        with store_errors():
+            async with self.pool.connection() as connection:
+                ids = await sync_hosts(connection, hosts)
+                await note_configs(connection, hosts, ids, interval_s=interval_s)
+                self._gps_known = await hosts_with_gps(connection, ids)
+                # Taking a lease again would put the samples that are under way out of date.
+                new = {name: host_id for name, host_id in ids.items() if name not in self.epochs}
+                owner = f"{socket.gethostname()}/{os.getpid()}"
+                epochs = await take_all(connection, owner, new.values())
+        await self.follow_clock()
+        self.epochs.update({name: epochs[host_id] for name, host_id in new.items()})
+        self._is_registered = hosts is self.hosts
+
+    def change(self, settings: Settings, hosts: tuple[Host, ...]) -> None:
+        """Other settings and hosts are in force from now on; stay_registered tells the database."""
+        self.settings, self.hosts = settings, hosts
+        names = {host.name for host in hosts}
+        # A host that comes back takes its lease again.
+        self.epochs = {name: epoch for name, epoch in self.epochs.items() if name in names}
+        self._is_registered = False
+        self._has_news.set()
+
+    async def follow_clock(self) -> None:
+        """Sets our clock by the database's. Raises StoreError."""
+        with store_errors():
+            async with self.pool.connection() as connection:
+                asked_at_s = time.monotonic()
+                database_now = await read_clock(connection)
+                step_s = self.clock.follow(database_now, asked_at_s)
+        log.debug("clock set by the database", step_s=step_s)
+
+    async def stay_registered(self) -> None:
+        """Registers as soon as the database is there, tells it what is new, keeps to its clock.
+
+        Never ends. Raises SchemaMismatch.
+        """
+        while True:
+            if self._is_registered:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(FOLLOW_CLOCK_S):
+                        await self._has_news.wait()
+            elif not self._has_news.is_set():
+                await asyncio.sleep(random.uniform(*REGISTER_RETRY_S))  # noqa: S311 - spreads load
+            self._has_news.clear()
+            try:
+                await self._tell_database()
+            except SchemaMismatch:
+                raise
+            except StoreError as error:
+                log.debug("database not told", reason=str(error))
+
+    async def _tell_database(self) -> None:
+        if not self._is_registered:
+            await self.register()
+        if learnt := frozenset(self._gps_learnt):
+            with store_errors():
+                async with self.pool.connection() as connection:
+                    await note_gps(connection, learnt)
+            self._gps_known |= learnt
+            self._gps_learnt -= learnt
+            log.info("hosts are known to have GPS from now on", hosts=sorted(learnt))
+        await self.follow_clock()
+
+    async def run_cycle(
+        self, probe: Probe, look: Callable[[datetime], Awaitable[Sample]], slot_at: datetime
+    ) -> None:
+        """One cycle of one host. Raises StoreError if the spool could not take the sample."""
+        host = probe.host
+        if host.has_gps is HasGps.AUTO and host.name in self._gps_known:
+            probe.be_sure_of_gps()
+        judged = await run_cycle(
+            probe,
+            look,
+            slot_at,
+            gps_interval_s=self.settings.gps_interval_s,
+            lease_epoch=self.epochs.get(host.name, 0),
+            spool=self.spool,
+        )
+        self.status_log.note(judged)
+        self._note_gps(probe)
+
+    def _note_gps(self, probe: Probe) -> None:
+        """A host found to have GPS is told to the database, that a restart finds it so."""
+        name = probe.host.name
+        known = name in self._gps_known or name in self._gps_learnt
+        if probe.host.has_gps is HasGps.AUTO and probe.expects_gps and not known:
+            self._gps_learnt.add(name)
+            self._has_news.set()

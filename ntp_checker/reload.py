@@ -1,0 +1,79 @@
+"""New settings taken over by a running checker."""
+
+import asyncio
+
+import structlog
+
+from ntp_checker.checker import Checker, hosts_to_watch
+from ntp_checker.config import Settings, SettingsFile
+from ntp_checker.errors import ConfigError
+from ntp_checker.maintenance import run_maintenance
+from ntp_checker.watch import Watch
+
+log = structlog.get_logger()
+
+#: What a running checker can't change under itself, or what the dashboard has read at its start.
+NEEDS_RESTART = (
+    "database_url",
+    "database_read_url",
+    "embedded",
+    "data_dir",
+    "listen",
+    "public_url",
+    "log_level",
+)
+
+
+async def follow_settings(
+    checker: Checker, watch: Watch, file: SettingsFile, stop: asyncio.Event
+) -> None:
+    """Runs the maintenance by the settings in force, and takes over new ones. Never ends."""
+    while True:
+        settings = checker.settings
+        async with asyncio.TaskGroup() as group:
+            maintenance = group.create_task(
+                run_maintenance(
+                    checker.pool,
+                    stop,
+                    retention_days=settings.retention_days,
+                    premake_days=settings.premake_days,
+                )
+            )
+            while _days(settings) == _days(checker.settings):
+                await take_over(await file.changed(), checker, watch)
+            maintenance.cancel()
+
+
+async def take_over(new: Settings, checker: Checker, watch: Watch) -> None:
+    """Afterwards these settings are in force, but for those that need a restart, which are named.
+
+    What can't be done, such as a key that can't be read, leaves everything as it was.
+    """
+    old = checker.settings
+    changed = [name for name in type(new).model_fields if getattr(new, name) != getattr(old, name)]
+    later = [name for name in changed if name in NEEDS_RESTART]
+    if later:
+        log.warning("settings changed that take effect at the next start only", settings=later)
+        new = new.model_copy(update={name: getattr(old, name) for name in later})
+    hosts = hosts_to_watch(new)
+    before = {host.name for host in checker.hosts}
+    after = {host.name for host in hosts}
+    try:
+        await watch.follow(new, hosts, lambda: checker.change(new, hosts))
+    except ConfigError as error:
+        log.error(  # noqa: TRY400 - the text says all
+            "settings refused, the last good ones stay in force", mistakes=[str(error)]
+        )
+        return
+    log.info(
+        "new settings are in force",
+        settings=[name for name in changed if name not in later],
+        hosts=len(hosts),
+        added=sorted(after - before),
+        removed=sorted(before - after),
+    )
+
+
+def _days(settings: Settings) -> tuple[int, ...]:
+    """What the maintenance goes by."""
+    return settings.retention_days, settings.premake_days
