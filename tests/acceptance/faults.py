@@ -45,7 +45,6 @@ class Fault:
     failures: PartFailures = frozenset()  #: part and kind; GPS only where `judges_gps`
     host: Callable[[Rig], Mapping[str, Any]] = lambda _: {}  #: arguments of Rig.host()
     break_it: Callable[[RigHost], object] | None = None  #: once the host is ready
-    target: Callable[[RigHost], str] | None = None  #: where to look; the host's own if None
     options: tuple[str, ...] = ()
     judges_gps: bool = False
 
@@ -75,21 +74,21 @@ def broken_hosts(rig: Rig, faults: Mapping[str, Fault]) -> Iterator[dict[str, Ri
             rig.retire(host)
 
 
-def target_of(fault: Fault, host: RigHost) -> str:
-    """Where `check` has to look for this fault."""
-    return host.target if fault.target is None else fault.target(host)
+def targets_of(hosts: Mapping[str, RigHost]) -> dict[str, str]:
+    """Where `check` has to look for each of them."""
+    return {name: host.target for name, host in hosts.items()}
 
 
 def find_all(
-    rig: Rig, faults: Mapping[str, Fault], hosts: Mapping[str, RigHost]
+    rig: Rig, faults: Mapping[str, Fault], targets: Mapping[str, str]
 ) -> dict[str, Future[Finding]]:
     """Looks at every one of them; all are done when it returns."""
 
-    def look(fault: Fault, host: RigHost) -> Finding:
-        return find(rig.env(), [target_of(fault, host)], options=fault.options)[0]
+    def look(fault: Fault, target: str) -> Finding:
+        return find(rig.env(), [target], options=fault.options)[0]
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return {name: pool.submit(look, fault, hosts[name]) for name, fault in faults.items()}
+        return {name: pool.submit(look, fault, targets[name]) for name, fault in faults.items()}
 
 
 def find(

@@ -12,9 +12,12 @@ from tests.acceptance.faults import (
     assert_named,
     broken_hosts,
     find_all,
+    targets_of,
 )
 from tests.rig import ChronyState, LeapBits, NtpReply, Rig, RigHost, wait_until
 from tests.rig.faketime import leap_day_shift_s
+
+pytestmark = pytest.mark.timeout(300)
 
 GOOD = NtpReply()
 #: Default limit is four times the rhythm, which is a second here.
@@ -156,7 +159,7 @@ FAULTS = {
 @pytest.fixture(scope="module")
 def findings(rig: Rig) -> Mapping[str, Future[Finding]]:
     with broken_hosts(rig, FAULTS) as hosts:
-        return find_all(rig, FAULTS, hosts)
+        return find_all(rig, FAULTS, targets_of(hosts))
 
 
 @pytest.mark.parametrize("name", FAULTS)

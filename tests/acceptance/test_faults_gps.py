@@ -15,9 +15,12 @@ from tests.acceptance.faults import (
     broken_hosts,
     find,
     find_all,
+    targets_of,
 )
 from tests.rig import ChronyState, GpsFeed, Rig, RigHost
 from tests.rig.nmea import POSITION_TEXTS
+
+pytestmark = pytest.mark.timeout(300)
 
 GPS = ("--gps",)
 FIX = {"gps": GpsFeed.FIX_3D}
@@ -115,7 +118,7 @@ def hosts(rig: Rig) -> Iterator[Mapping[str, RigHost]]:
 
 @pytest.fixture(scope="module")
 def findings(rig: Rig, hosts: Mapping[str, RigHost]) -> Mapping[str, Future[Finding]]:
-    return find_all(rig, FAULTS, hosts)
+    return find_all(rig, FAULTS, targets_of(hosts))
 
 
 @pytest.mark.parametrize("name", FAULTS)

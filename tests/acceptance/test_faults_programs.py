@@ -16,9 +16,11 @@ from tests.acceptance.faults import (
     broken_hosts,
     find,
     find_all,
-    target_of,
+    targets_of,
 )
 from tests.rig import ChronyState, Rig, RigError, RigHost
+
+pytestmark = pytest.mark.timeout(300)
 
 FLOOD_BYTES = 250_000_000
 #: What a flood may cost.
@@ -125,7 +127,7 @@ def hosts(rig: Rig) -> Iterator[Mapping[str, RigHost]]:
 
 @pytest.fixture(scope="module")
 def findings(rig: Rig, hosts: Mapping[str, RigHost]) -> Mapping[str, Future[Finding]]:
-    return find_all(rig, FAULTS, hosts)
+    return find_all(rig, FAULTS, targets_of(hosts))
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -145,7 +147,7 @@ def test_check_flooded_takes_no_more_memory(
 def test_check_all_at_once_ends_in_time_and_none_waits_for_another(
     rig: Rig, hosts: Mapping[str, RigHost]
 ) -> None:
-    targets = {name: target_of(fault, hosts[name]) for name, fault in FAULTS.items()}
+    targets = targets_of(hosts)
     alone = find(rig.env(), [targets[HEALTHY]])[0]
     together = dict(zip(targets, find(rig.env(), list(targets.values())), strict=True))
 

@@ -64,7 +64,7 @@ class Sshd:
         extra_lines: Sequence[str] = (),
     ) -> None:
         self.address = address
-        self.extra_lines = tuple(extra_lines)  #: of sshd_config; the first of a keyword holds
+        self.extra_lines = tuple(extra_lines)  #: of sshd_config, in place of ours
         self.port = free_tcp_port(address)
         self.host_key_path = folder / "host_key"
         self.authorized_keys_path = folder / "authorized_keys"
@@ -135,7 +135,6 @@ class Sshd:
 
     def _config_lines(self) -> list[str]:
         lines = [
-            *self.extra_lines,
             f"ListenAddress {self.address}",
             f"Port {self.port}",
             f"HostKey {self.host_key_path}",
@@ -162,7 +161,9 @@ class Sshd:
             if tree is not None and openssh_version() >= since:
                 keyword = "".join(word.capitalize() for word in name.split("-")) + "Path"
                 lines.append(f"{keyword} {tree}/usr/lib/openssh/{name}")
-        return lines
+        # Of some keywords sshd takes the first line, of MaxStartups the last.
+        replaced = {line.split()[0] for line in self.extra_lines}
+        return [line for line in lines if line.split()[0] not in replaced] + [*self.extra_lines]
 
     def _as_root(self, argv: list[str]) -> list[str]:
         """Gives sshd the account and the folder it wants as root, seen by nobody else."""
