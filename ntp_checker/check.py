@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from ntp_checker.collect.local import LocalShell
 from ntp_checker.collect.probe import Probe
 from ntp_checker.collect.shell import Shell
-from ntp_checker.collect.ssh import SshCredentials, SshShell, load_credentials
+from ntp_checker.collect.ssh import SshShell
+from ntp_checker.collect.ssh_keys import SshCredentials, load_credentials
 from ntp_checker.config import Settings
 from ntp_checker.model import Host, JudgedSample
 from ntp_checker.rules.verdict import judge

@@ -107,7 +107,7 @@ def demo(days: float, seed: str) -> None:
 @click.option("--fingerprint", help="Trust without asking if the key has this one (SHA256:…).")
 def trust(target: str, fingerprint: str | None) -> None:
     """Show a host's key and, if you say so, write it to known_hosts."""
-    from ntp_checker.collect.ssh import fetch_host_key
+    from ntp_checker.collect.ssh_keys import fetch_host_key
     from ntp_checker.trust import known_lines, write_known_host
 
     settings = _settings()
@@ -139,7 +139,7 @@ def trust(target: str, fingerprint: str | None) -> None:
 def authorize(form: str | None, path: str) -> None:
     """Print what binds our key to reading reports: a script and an authorized_keys line."""
     from ntp_checker.collect.restricted import authorized_keys_line, forced_command_script
-    from ntp_checker.collect.ssh import load_public_key
+    from ntp_checker.collect.ssh_keys import load_public_key
 
     settings = _settings()
     line = authorized_keys_line(load_public_key(settings.ssh_key_path), path)

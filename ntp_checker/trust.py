@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from ntp_checker.collect.ssh import HostKey, matches_known_host
+from ntp_checker.collect.ssh_keys import HostKey, matches_known_host
 from ntp_checker.errors import ConfigError
 from ntp_checker.model import Host
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ntp_checker.check import credentials_for, make_shell
 from ntp_checker.collect.probe import Probe
-from ntp_checker.collect.ssh import SshCredentials
+from ntp_checker.collect.ssh_keys import SshCredentials
 from ntp_checker.config import Settings
 from ntp_checker.model import Host, Sample
 from ntp_checker.schedule import Clock, Slots, run_slots

@@ -1,25 +1,29 @@
-"""A kept SSH connection to one host. The only module that imports asyncssh.
+"""A kept SSH connection to one host. Beside ssh_keys the only module that imports asyncssh.
 
 Nothing of the account we run as leaks in: no ~/.ssh/config (its ProxyCommand would be run), no
 agent, no password, no other keys than the one configured; a host key is never accepted unseen.
 """
 
 import asyncio
-import os
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
 
 from ntp_checker.collect.coalesce import CoalescingConnector
 from ntp_checker.collect.shell import READ_CHUNK_BYTES, Pipe, read_bounded
+from ntp_checker.collect.ssh_keys import (
+    LOGIN_TIMEOUT_S,
+    SshCredentials,
+    known_keys,
+    read_known_hosts,
+    say_error,
+)
 from ntp_checker.errors import (
     AuthRejected,
     CommandFailed,
-    ConfigError,
     HostKeyRejected,
     Unreachable,
 )
@@ -32,13 +36,6 @@ RENEW_JITTER_RATIO = 0.1
 #: sshd penalises an address that keeps failing to log in. Source: sshd_config(5),
 #: PerSourcePenalties.
 REFUSED_BACK_OFF_S = 60.0
-#: asyncssh's own limit on one login; the caller's deadline is usually shorter.
-LOGIN_TIMEOUT_S = 10.0
-
-#: known_hosts is searched by name alone. Without an address asyncssh takes the name for one, and
-#: asks DNS for it.
-_NO_ADDRESS = "::"
-
 #: All that asyncssh offers by itself, the one first that costs one call a packet instead of five.
 _CIPHERS = (
     "aes128-gcm@openssh.com",
@@ -51,42 +48,6 @@ _CIPHERS = (
 _CONNECTOR = CoalescingConnector()
 
 UNKNOWN_HOST_KEY_STAGE = "host key unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SshCredentials:
-    """Who we are to the hosts, and which hosts we believe."""
-
-    keys: tuple[asyncssh.SSHKey, ...]
-    known_hosts_path: Path
-
-
-def load_credentials(key_path: Path, known_hosts_path: Path) -> SshCredentials:
-    """Reads the private key. Raises ConfigError that says what to do."""
-    return SshCredentials(keys=(_read_key(key_path),), known_hosts_path=known_hosts_path)
-
-
-def _read_key(key_path: Path) -> asyncssh.SSHKey:
-    where = f"NTP_CHECKER_SSH_KEY_PATH: {key_path}"
-    try:
-        return asyncssh.read_private_key(key_path)
-    except FileNotFoundError:
-        raise ConfigError(
-            f"{where} does not exist: make one with `ssh-keygen -t ed25519 -N '' -f {key_path}` "
-            f"and add {key_path}.pub to authorized_keys on the hosts"
-        ) from None
-    except OSError as error:
-        raise ConfigError(f"{where} can't be read: {error.strerror}") from error
-    except asyncssh.KeyEncryptionError as error:
-        raise ConfigError(f"{where} has a passphrase: the checker needs a key without") from error
-    except asyncssh.KeyImportError as error:
-        raise ConfigError(f"{where} is not a private key: {error}") from error
-
-
-def load_public_key(key_path: Path) -> str:
-    """`type base64` of the private key's public half. Raises ConfigError."""
-    key = _read_key(key_path)
-    return " ".join(key.export_public_key("openssh").decode("ascii").split()[:2])
 
 
 class SshShell:
@@ -263,18 +224,15 @@ class _Attempt(asyncssh.SSHClient):
         self.user = ""
         self.is_known = False
         self._known_hosts_path = known_hosts_path
-        self._known_hosts = _read_known_hosts(known_hosts_path)
+        self._known_hosts = read_known_hosts(known_hosts_path)
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         self.stage = "handshake"
         self.user = conn.get_extra_info("username", "")
 
     def match(self, host: str, _address: str, port: int | None) -> Sequence[Sequence[object]]:
-        """The keys known for exactly this host and port; no port means 22.
-
-        With a port, asyncssh's own look-up falls back to port 22, which is another server.
-        """
-        matched = self._known_hosts.match(f"[{host}]:{port}" if port else host, _NO_ADDRESS, None)
+        """See known_keys. A host that is there at all is known."""
+        matched = known_keys(self._known_hosts, host, port)
         self.is_known = bool(matched[0] or matched[1])
         return matched
 
@@ -295,29 +253,7 @@ class _Attempt(asyncssh.SSHClient):
 
     def unreachable(self, error: Exception) -> Unreachable:
         """The error for a host that gives no session; names the step that did not come about."""
-        return Unreachable(f"no SSH login: {self.stage}: {_say_error(error)}", stage=self.stage)
-
-
-def _say_error(error: Exception) -> str:
-    if isinstance(error, TimeoutError):  # has no text of its own
-        return "time ran out"
-    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
-        return os.strerror(error.errno)
-    return str(error) or type(error).__name__
-
-
-def _read_known_hosts(path: Path) -> asyncssh.SSHKnownHosts:
-    """Read at each login, so that `trust` takes effect without a restart. Raises Unreachable."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        text = ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise HostKeyRejected(f"can't read {path}: {error}", stage="known_hosts") from error
-    try:
-        return asyncssh.import_known_hosts(text)
-    except ValueError as error:
-        raise HostKeyRejected(f"{path}: {error}", stage="known_hosts") from error
+        return Unreachable(f"no SSH login: {self.stage}: {say_error(error)}", stage=self.stage)
 
 
 def _options(
@@ -342,46 +278,3 @@ def _options(
         connect_timeout=LOGIN_TIMEOUT_S,
         login_timeout=LOGIN_TIMEOUT_S,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostKey:
-    """A host's key as known_hosts holds it."""
-
-    line: str  #: `name type key`
-    fingerprint: str  #: `SHA256:…`, as ssh-keygen prints it
-    known: bool  #: known_hosts has this very key for the host
-
-
-async def fetch_host_key(host: Host, known_hosts_path: Path) -> HostKey:
-    """The key a host shows now; nothing about it is believed. Raises Unreachable."""
-    try:
-        async with asyncio.timeout(LOGIN_TIMEOUT_S):
-            key = await asyncssh.get_server_host_key(host.address, host.port, config=None)
-    except TimeoutError as error:
-        raise Unreachable(f"{host.target} did not answer in time", stage="handshake") from error
-    except (asyncssh.Error, OSError) as error:
-        raise Unreachable(f"{host.target}: {_say_error(error)}", stage="handshake") from error
-    if key is None:
-        raise Unreachable(f"{host.target} showed no host key", stage="handshake")
-    name = known_hosts_name(host)
-    known = _read_known_hosts(known_hosts_path).match(name, _NO_ADDRESS, None)[0]
-    return HostKey(
-        line=f"{name} {key.export_public_key('openssh').decode('ascii').strip()}",
-        fingerprint=key.get_fingerprint(),
-        known=key.public_data in [trusted.public_data for trusted in known],
-    )
-
-
-def known_hosts_name(host: Host) -> str:
-    """How known_hosts names a host: the address, with the port if it is not 22."""
-    return host.address if host.port == 22 else f"[{host.address}]:{host.port}"
-
-
-def matches_known_host(line: str, host: Host) -> bool:
-    """True if this line of known_hosts, plain, hashed or a pattern, speaks of the host."""
-    try:
-        matched = asyncssh.import_known_hosts(line).match(known_hosts_name(host), _NO_ADDRESS, None)
-    except ValueError:
-        return False
-    return any(matched[:3])

@@ -12,7 +12,8 @@ import pytest
 
 from ntp_checker.collect.probe import Probe
 from ntp_checker.collect.restricted import authorized_keys_line, forced_command_script
-from ntp_checker.collect.ssh import SshShell, load_credentials
+from ntp_checker.collect.ssh import SshShell
+from ntp_checker.collect.ssh_keys import load_credentials
 from ntp_checker.model import FailureKind, GpsMode, Part, Sample
 from ntp_checker.targets import parse_target
 from tests.rig import GpsFeed, Rig, RigHost

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from ntp_checker.collect.probe import Probe
-from ntp_checker.collect.ssh import SshShell, load_credentials
+from ntp_checker.collect.ssh import SshShell
+from ntp_checker.collect.ssh_keys import load_credentials
 from ntp_checker.model import Sample, Selection
 from ntp_checker.targets import parse_target
 from tests.rig import ChronyAccess, ChronyState, Rig, RigHost

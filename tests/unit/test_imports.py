@@ -75,7 +75,7 @@ ONLY_SEES = {
 PURE = {"errors": (), "model": (), "parse": ("orjson",), "rules": (), "alerting": ()}
 #: Each of these libraries is imported only in these files and folders.
 OWNERS = {
-    "asyncssh": ("collect.ssh", "collect.trust"),
+    "asyncssh": ("collect.ssh", "collect.ssh_keys"),
     "psycopg": ("store",),
     "psycopg_pool": ("store",),
     "sqlite3": ("store.spool", "store.spool_file", "store.sqlite_thread"),
@@ -183,7 +183,7 @@ def test_layers_when_read_then_each_name_stands_once(top: str) -> None:
         ("rules/clock.py", "import numpy", "rules is pure"),
         ("store/samples.py", "from ntp_checker.service import run", "imports point down"),
         ("collect/probe.py", "from ntp_checker.store import pool", "imports point down"),
-        ("collect/local.py", "import asyncssh", "only collect.ssh, collect.trust may"),
+        ("collect/local.py", "import asyncssh", "only collect.ssh, collect.ssh_keys may"),
         ("service.py", "from psycopg.rows import dict_row", "only store may"),
         ("store/samples.py", "import sqlite3", "only store.spool"),
         ("cycle.py", "from flask import Flask", "only web may"),

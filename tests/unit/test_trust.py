@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ntp_checker.collect.ssh import HostKey, matches_known_host
+from ntp_checker.collect.ssh_keys import HostKey, matches_known_host
 from ntp_checker.errors import ConfigError
 from ntp_checker.model import Host
 from ntp_checker.targets import parse_target

@@ -1,0 +1,131 @@
+"""Who we are to the hosts, and which hosts we believe: our key, and known_hosts."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+
+from ntp_checker.errors import ConfigError, HostKeyRejected, Unreachable
+from ntp_checker.model import Host
+
+#: asyncssh's own limit on one login; the caller's deadline is usually shorter.
+LOGIN_TIMEOUT_S = 10.0
+
+#: known_hosts is searched by name alone. Without an address asyncssh takes the name for one, and
+#: asks DNS for it.
+_NO_ADDRESS = "::"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SshCredentials:
+    """Who we are to the hosts, and which hosts we believe."""
+
+    keys: tuple[asyncssh.SSHKey, ...]
+    known_hosts_path: Path
+
+
+def load_credentials(key_path: Path, known_hosts_path: Path) -> SshCredentials:
+    """Reads the private key. Raises ConfigError that says what to do."""
+    return SshCredentials(keys=(_read_key(key_path),), known_hosts_path=known_hosts_path)
+
+
+def _read_key(key_path: Path) -> asyncssh.SSHKey:
+    where = f"NTP_CHECKER_SSH_KEY_PATH: {key_path}"
+    try:
+        return asyncssh.read_private_key(key_path)
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{where} does not exist: make one with `ssh-keygen -t ed25519 -N '' -f {key_path}` "
+            f"and add {key_path}.pub to authorized_keys on the hosts"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{where} can't be read: {error.strerror}") from error
+    except asyncssh.KeyEncryptionError as error:
+        raise ConfigError(f"{where} has a passphrase: the checker needs a key without") from error
+    except asyncssh.KeyImportError as error:
+        raise ConfigError(f"{where} is not a private key: {error}") from error
+
+
+def load_public_key(key_path: Path) -> str:
+    """`type base64` of the private key's public half. Raises ConfigError."""
+    key = _read_key(key_path)
+    return " ".join(key.export_public_key("openssh").decode("ascii").split()[:2])
+
+
+def read_known_hosts(path: Path) -> asyncssh.SSHKnownHosts:
+    """Read at each login, so that `trust` takes effect without a restart. Raises Unreachable."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        text = ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise HostKeyRejected(f"can't read {path}: {error}", stage="known_hosts") from error
+    try:
+        return asyncssh.import_known_hosts(text)
+    except ValueError as error:
+        raise HostKeyRejected(f"{path}: {error}", stage="known_hosts") from error
+
+
+def known_keys(
+    known_hosts: asyncssh.SSHKnownHosts, host: str, port: int | None
+) -> Sequence[Sequence[object]]:
+    """What known_hosts has for exactly this host and port; no port means 22.
+
+    With a port, asyncssh's own look-up falls back to port 22, which is another server.
+    """
+    return known_hosts.match(f"[{host}]:{port}" if port else host, _NO_ADDRESS, None)
+
+
+def say_error(error: Exception) -> str:
+    """Why there is no connection, in words; some of these errors have none."""
+    if isinstance(error, TimeoutError):  # has no text of its own
+        return "time ran out"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        return os.strerror(error.errno)
+    return str(error) or type(error).__name__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostKey:
+    """A host's key as known_hosts holds it."""
+
+    line: str  #: `name type key`
+    fingerprint: str  #: `SHA256:…`, as ssh-keygen prints it
+    known: bool  #: known_hosts has this very key for the host
+
+
+async def fetch_host_key(host: Host, known_hosts_path: Path) -> HostKey:
+    """The key a host shows now; nothing about it is believed. Raises Unreachable."""
+    try:
+        async with asyncio.timeout(LOGIN_TIMEOUT_S):
+            key = await asyncssh.get_server_host_key(host.address, host.port, config=None)
+    except TimeoutError as error:
+        raise Unreachable(f"{host.target} did not answer in time", stage="handshake") from error
+    except (asyncssh.Error, OSError) as error:
+        raise Unreachable(f"{host.target}: {say_error(error)}", stage="handshake") from error
+    if key is None:
+        raise Unreachable(f"{host.target} showed no host key", stage="handshake")
+    name = known_hosts_name(host)
+    known = read_known_hosts(known_hosts_path).match(name, _NO_ADDRESS, None)[0]
+    return HostKey(
+        line=f"{name} {key.export_public_key('openssh').decode('ascii').strip()}",
+        fingerprint=key.get_fingerprint(),
+        known=key.public_data in [trusted.public_data for trusted in known],
+    )
+
+
+def known_hosts_name(host: Host) -> str:
+    """How known_hosts names a host: the address, with the port if it is not 22."""
+    return host.address if host.port == 22 else f"[{host.address}]:{host.port}"
+
+
+def matches_known_host(line: str, host: Host) -> bool:
+    """True if this line of known_hosts, plain, hashed or a pattern, speaks of the host."""
+    try:
+        matched = asyncssh.import_known_hosts(line).match(known_hosts_name(host), _NO_ADDRESS, None)
+    except ValueError:
+        return False
+    return any(matched[:3])
