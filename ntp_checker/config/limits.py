@@ -15,6 +15,8 @@ RANGES: Mapping[str, tuple[int, int]] = {
     "sources_min": (0, 64),
     "source_polls_min": (0, 8),  # the reachability register has 8 bits
     "satellites_used_min": (0, 100),
+    "gps_time_lag_min_s": (-10, 10),
+    "gps_time_lag_max_s": (-10, 10),
 }
 MAX_NUMBER = 1e9
 #: The first must not be above the second: a clock would be critical before it is a warning.
@@ -22,6 +24,7 @@ _PAIRS = (
     ("offset_warning_s", "offset_critical_s"),
     ("error_bound_warning_s", "error_bound_critical_s"),
     ("reference_age_warning_ratio", "reference_age_critical_ratio"),
+    ("gps_time_lag_min_s", "gps_time_lag_max_s"),
 )
 _KINDS: Mapping[str, type] = get_type_hints(Limits)
 LIMIT_NAMES = tuple(field.name for field in fields(Limits))

@@ -88,8 +88,8 @@ def _limit_schema(name: str) -> dict[str, Any]:
         return {"type": "boolean"}
     if kind is Severity:
         return {"enum": [severity.value for severity in Severity]}
+    number = "integer" if kind is int else "number"
     if name in RANGES:
         low, high = RANGES[name]
-        return {"type": "integer", "minimum": low, "maximum": high}
-    number = "integer" if kind is int else "number"
+        return {"type": number, "minimum": low, "maximum": high}
     return {"type": number, "exclusiveMinimum": 0, "maximum": MAX_NUMBER}
