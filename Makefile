@@ -1,7 +1,7 @@
 # make run: everything it takes to see a page. make test: everything it takes to trust a change.
 .POSIX:
 .NOTPARALLEL:
-.PHONY: run demo test check kills fuzz bench rig lock assets venv dev clean
+.PHONY: run demo test check kills outage fuzz bench rig rollups-proof lock assets venv dev clean
 
 PYTHON = .venv/bin/python
 LOCK = $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -39,12 +39,20 @@ test: dev assets check
 kills: dev
 	NTP_CHECKER_KILLS=50 $(PYTHON) -m pytest -q -rP --timeout 1200 tests/acceptance/test_kill.py
 
+# Fifty hosts at 1 s while the database is away for a minute; `make test` takes 10 s.
+outage: dev
+	NTP_CHECKER_OUTAGE_S=60 $(PYTHON) -m pytest -q -rP --timeout 600 tests/acceptance/test_load.py
+
 # Each parser with 10,000 generated inputs; `make test` tries 300.
 fuzz: dev
 	NTP_CHECKER_FUZZ_EXAMPLES=10000 $(PYTHON) -m pytest -q --timeout 3600 tests/unit/test_*fuzz.py
 
 bench: dev
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(PYTHON) "$$file" || exit 1; done
+
+# 20 kills instead of the 5 that `make test` does; prints how many buckets differ.
+rollups-proof: dev
+	NTP_CHECKER_ROLLUP_KILLS=20 $(PYTHON) -m pytest -q -s tests/integration/test_rollups_proof.py
 
 rig: dev
 	@exec $(PYTHON) -m tests.rig

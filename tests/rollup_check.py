@@ -15,8 +15,8 @@ Conn = psycopg.Connection[tuple[Any, ...]]
 Bucket = dict[str, Any]
 
 TIERS_S = {"rollup_5m": 300, "rollup_30m": 1800, "rollup_2h": 7200}
-#: Sums of floats depend on their order, and reals come with six digits: these may differ in the
-#: seventh, in nothing else.
+#: Sums of floats depend on their order, and some are kept as real: these may differ in the seventh
+#: digit, in nothing else.
 ROUNDED = (
     "offset_mean_s", "offset_m2_s2", "freq_mean_ppm", "satellites_used_mean", "error_bound_p50_s"
 )  # fmt: skip
@@ -29,7 +29,7 @@ SELECT host_id, slot_at, taken_at, status, system_offset_s, error_bound_s, freq_
 
 def differing_buckets(conn: Conn) -> list[tuple[str, int, int]]:
     """Table, host and start (epoch seconds) of every bucket that is not what its rows say."""
-    with conn.cursor(row_factory=dict_row) as cursor:
+    with conn.cursor(row_factory=dict_row, binary=True) as cursor:
         raw = cursor.execute(_RAW).fetchall()
     return [
         (table, *key)
@@ -64,7 +64,7 @@ def _is_same(one: Bucket, other: Bucket) -> bool:
 
 
 def _stored(conn: Conn, table: str) -> dict[tuple[int, int], Bucket]:
-    with conn.cursor(row_factory=dict_row) as cursor:
+    with conn.cursor(row_factory=dict_row, binary=True) as cursor:
         rows = cursor.execute(
             sql.SQL("SELECT * FROM {}").format(sql.Identifier("metrics", table))
         ).fetchall()

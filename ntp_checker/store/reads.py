@@ -1,4 +1,4 @@
-"""What the dashboard reads: the fleet now, and offsets over time. Sync, read-only.
+"""What the dashboard reads of the fleet now, and the connection for it. Sync, read-only.
 
 Every function takes a connection from `reading`, which bounds the wait for a connection and for
 each statement, and turns psycopg's errors into StoreError.
@@ -6,8 +6,8 @@ each statement, and turns psycopg's errors into StoreError.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, LiteralString, cast
 
@@ -53,45 +53,6 @@ class FleetNow:
 
     now_at: datetime
     hosts: Sequence[HostNow]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
-    """A range of time in whole buckets that begin at multiples of `resolution_s` of the epoch."""
-
-    from_s: int  #: epoch seconds, included
-    to_s: int  #: epoch seconds, not included
-    resolution_s: int
-
-    @property
-    def buckets(self) -> int:
-        """How many buckets the window has."""
-        return (self.to_s - self.from_s) // self.resolution_s
-
-
-@dataclass(slots=True, kw_only=True)
-class OffsetSeries:
-    """Offsets of one host, or of the fleet, in columns of equal length; ns, positive = ahead.
-
-    None in a bucket without readings (`n` is 0 there), and for the deviation of a single reading.
-    """
-
-    host: str | None  #: None = the fleet
-    t: list[int]  #: start of each bucket, epoch seconds
-    n: list[int] = field(default_factory=list)
-    mean: list[int | None] = field(default_factory=list)
-    min: list[int | None] = field(default_factory=list)
-    max: list[int | None] = field(default_factory=list)
-    stddev: list[int | None] = field(default_factory=list)
-    p01: list[int | None] = field(default_factory=list)
-    p05: list[int | None] = field(default_factory=list)
-    p50: list[int | None] = field(default_factory=list)
-    p95: list[int | None] = field(default_factory=list)
-    p99: list[int | None] = field(default_factory=list)
-
-
-#: the columns in the order of the statements' results, after host_id, bucket and count
-_FIGURES = ("mean", "min", "max", "stddev", "p01", "p05", "p50", "p95", "p99")
 
 
 @contextmanager
@@ -205,48 +166,6 @@ def read_fleet_interval(connection: ReaderConnection) -> float | None:
     """The shortest interval among the watched hosts, seconds; None if none is stored."""
     row = connection.execute(_statement("fleet_interval")).fetchone()
     return row[0] if row else None
-
-
-def read_offsets(
-    connection: ReaderConnection, window: Window, hosts: Sequence[tuple[int, str]]
-) -> list[OffsetSeries]:
-    """One series per (number, name) of `hosts`, in their order; without hosts the fleet's own.
-
-    Computed from the raw samples: all figures are exact, percentiles too.
-    """
-    bounds = {
-        "resolution_s": window.resolution_s,
-        # Moments, not numbers, so that the planner can leave partitions out.
-        "from_at": _moment(window.from_s),
-        "to_at": _moment(window.to_s),
-    }
-    if hosts:
-        wanted: list[tuple[int, str | None]] = list(hosts)
-        bounds["host_ids"] = [host_id for host_id, _ in hosts]
-        cursor = connection.execute(_statement("offset_of_hosts"), bounds)
-    else:
-        wanted = [(0, None)]
-        cursor = connection.execute(_statement("offset_of_fleet"), bounds)
-    series = {host_id: _empty_series(name, window) for host_id, name in wanted}
-    for host_id, bucket_s, readings, *figures in cursor:
-        one = series[host_id]
-        at = (bucket_s - window.from_s) // window.resolution_s
-        one.n[at] = readings
-        for column, figure in zip(_FIGURES, figures, strict=True):
-            getattr(one, column)[at] = figure
-    return [series[host_id] for host_id, _ in wanted]
-
-
-def _empty_series(name: str | None, window: Window) -> OffsetSeries:
-    one = OffsetSeries(host=name, t=list(range(window.from_s, window.to_s, window.resolution_s)))
-    one.n = [0] * window.buckets
-    for column in _FIGURES:
-        setattr(one, column, [None] * window.buckets)
-    return one
-
-
-def _moment(epoch_s: int) -> datetime:
-    return datetime.fromtimestamp(epoch_s, UTC)
 
 
 def _status(number: int | None) -> Status | None:

@@ -53,6 +53,7 @@ async def compute_dirty(conn: CheckerConnection, tier: Tier) -> bool:
         locked = await _one(conn, _query("lock_tier", tier), {"tier": tier.number})
         if not locked:
             return False
+        await conn.execute(_query("set_memory", tier))
         kept_from_s = float(await _one(conn, _query("read_retention", tier)))
         picked, has_more = await _pick_buckets(conn, tier)
         if not picked:

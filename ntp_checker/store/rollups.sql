@@ -5,6 +5,10 @@
 -- spoke of. ("ntp_rol" in ASCII, then the tier.)
 SELECT pg_try_advisory_xact_lock(x'6e74705f726f6c00'::bigint + %(tier)s::integer);
 
+-- name: set_memory
+-- For this transaction: the rows of a run are sorted for their percentiles.
+SELECT set_config('work_mem', '64MB', true);
+
 -- name: read_retention
 -- Held until the end: no day is dropped, and made again by a late row, while its rows are read.
 SELECT extract(epoch FROM kept_from_at)::double precision FROM metrics.raw_retention FOR SHARE;

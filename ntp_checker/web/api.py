@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from ntp_checker.model import Status
+from ntp_checker.store.offsets import finest_resolution_s, read_offsets
 from ntp_checker.store.reads import (
     FleetNow,
     HostNow,
@@ -18,7 +19,6 @@ from ntp_checker.store.reads import (
     read_fleet_interval,
     read_fleet_whole,
     read_hosts,
-    read_offsets,
     reading,
 )
 from ntp_checker.web.arguments import BadArgument, read_offset_query, read_view, refuse_unknown
@@ -109,7 +109,7 @@ def compute_offset(services: Services, arguments: dict[str, list[str]]) -> dict[
             interval_s = max(found[name][1] or services.interval_s for name in query.hosts)
         else:
             interval_s = read_fleet_interval(connection) or services.interval_s
-        window = query.window(interval_s)
+        window = query.window(max(interval_s, finest_resolution_s(connection, query.from_at)))
         series = read_offsets(connection, window, [(found[name][0], name) for name in query.hosts])
     return {
         "range": query.range_name,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ntp_checker.store.reads import Window
+from ntp_checker.store.offsets import Window
 
 #: what the range buttons mean
 RANGES = {"24h": timedelta(hours=24), "14d": timedelta(days=14), "90d": timedelta(days=90)}

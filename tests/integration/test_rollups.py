@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from psycopg import sql
 
 from ntp_checker.model import JudgedSample
 from ntp_checker.resources import sql_path
@@ -67,6 +68,22 @@ async def test_bucket_when_computed_has_the_figures_of_its_rows_alone(
     assert offsets_of(conn, 0) == pytest.approx((4, 4, 0.0, 154.9995e-6, 1.0))
     assert differing_buckets(conn) == []
     assert dirty_marks(conn) == 0
+
+
+@pytest.mark.parametrize("column", ["planned", "offset_p99_s", "offset_m2_s2", "freq_mean_ppm"])
+async def test_check_of_buckets_finds_one_that_is_wrong(
+    conn: Conn, checker_pool: CheckerPool, column: str
+) -> None:
+    epochs = await take(checker_pool, "a")
+    await store(checker_pool, epochs["a"], *(looked("a", n, n * 1e-6) for n in range(9)))
+    await roll_up_all(checker_pool)
+    conn.execute(
+        sql.SQL("UPDATE metrics.rollup_30m SET {0} = {0} * 1.2 WHERE host_id = 0").format(
+            sql.Identifier(column)
+        )
+    )
+
+    assert differing_buckets(conn) == [("rollup_30m", 0, int(BUCKET_AT.timestamp()))]
 
 
 async def test_clock_that_is_not_set_is_counted_but_its_zero_is_no_offset(
