@@ -17,6 +17,7 @@ from ntp_checker.maintenance import maintain_once
 from ntp_checker.reload import follow_settings
 from ntp_checker.resources import command_name
 from ntp_checker.schedule import Slots
+from ntp_checker.simulated import is_simulated
 from ntp_checker.store.migrate import init_or_check
 from ntp_checker.store.partitions import PartitionOutcome
 from ntp_checker.store.pool import open_checker_pool
@@ -67,6 +68,7 @@ def run_monitor(settings: Settings, file: SettingsFile) -> None:
 
     While it runs it follows the settings file; SIGHUP makes it look there at once. Raises ConfigError, SchemaMismatch, StoreError where it can't start.
     """
+    _check_credentials(settings)
     with database(settings) as url:
         _run(_monitor(settings, url, file))
 
@@ -78,12 +80,13 @@ def run_monitor_once(settings: Settings) -> None:
     """
     if not hosts_to_watch(settings):
         raise ConfigError(how_to_add_a_host())
+    _check_credentials(settings)
     with database(settings) as url:
         _run(_monitor_once(settings, url))
 
 
 def run_maintenance_once(settings: Settings) -> list[PartitionOutcome]:
-    """Makes and drops partitions now. Raises StoreError."""
+    """Makes and drops partitions now. Raises StoreError, SchemaMismatch."""
 
     async def maintain(url: str) -> list[PartitionOutcome]:
         pool = await open_checker_pool(url)
@@ -95,7 +98,13 @@ def run_maintenance_once(settings: Settings) -> list[PartitionOutcome]:
             await pool.close()
 
     with database(settings) as url:
+        init_or_check(url, initialise=False)
         return asyncio.run(maintain(url))
+
+
+def _check_credentials(settings: Settings) -> None:
+    """Before anything is started. Raises ConfigError."""
+    credentials_for(hosts_to_watch(settings), settings)
 
 
 def _run(service: Coroutine[None, None, None]) -> None:
@@ -186,6 +195,11 @@ async def _monitor_once(settings: Settings, url: str) -> None:
 @asynccontextmanager
 async def _open_checker(settings: Settings, url: str) -> AsyncIterator[Checker]:
     """A checker with its spool and connections; nothing of it runs yet."""
+    if is_simulated(settings.data_dir):
+        raise ConfigError(
+            f"{variable_of('data_dir')}: {settings.data_dir} holds simulated samples, real ones "
+            "are not stored with them: give another place"
+        )
     try:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:

@@ -43,9 +43,11 @@ def _read_key(key_path: Path) -> asyncssh.SSHKey:
         ) from None
     except OSError as error:
         raise ConfigError(f"{where} can't be read: {error.strerror}") from error
-    except asyncssh.KeyEncryptionError as error:
-        raise ConfigError(f"{where} has a passphrase: the checker needs a key without") from error
-    except asyncssh.KeyImportError as error:
+    except (asyncssh.KeyEncryptionError, asyncssh.KeyImportError) as error:
+        # Asked without a passphrase, asyncssh says that one is missing by KeyImportError.
+        if isinstance(error, asyncssh.KeyEncryptionError) or "assphrase" in str(error):
+            reason = "has a passphrase: the checker needs a key without"
+            raise ConfigError(f"{where} {reason}") from error
         raise ConfigError(f"{where} is not a private key: {error}") from error
 
 

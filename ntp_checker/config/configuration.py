@@ -13,6 +13,7 @@ from ntp_checker.config.environment import (
     note_unknown_variables,
     read_secret,
     read_variable,
+    why,
 )
 from ntp_checker.config.hosts import FileHosts, read_hosts
 from ntp_checker.config.limits import Overrides
@@ -145,7 +146,7 @@ def _secret_of_file(reader: Reader, node: Node, key: str) -> str | None:
     try:
         secret = read_secret(file_name)
     except (OSError, ValueError, RuntimeError) as error:
-        reader.refuse(reader.place(node, key), f"can't read {file_name}: {error}")
+        reader.refuse(reader.place(node, key), f"can't read {file_name}: {why(error)}")
         return None
     if not secret:
         reader.refuse(reader.place(node, key), f"{file_name} is empty")

@@ -47,7 +47,7 @@ def read_variable(
     try:
         text = read_secret(file_name)
     except (OSError, ValueError, RuntimeError) as error:
-        mistakes.add(f"{name}_FILE: can't read {file_name}: {error}")
+        mistakes.add(f"{name}_FILE: can't read {file_name}: {why(error)}")
         return None
     if not text:
         mistakes.add(f"{name}_FILE: {file_name} is empty")
@@ -62,3 +62,8 @@ def read_secret(file_name: str) -> str:
     """
     # Editors and `kubectl create secret --from-file` leave an end of line behind.
     return Path(file_name).expanduser().read_text(encoding="utf-8").strip()
+
+
+def why(error: Exception) -> str:
+    """The reason in an operating system's error, without the file's name again."""
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

@@ -139,10 +139,13 @@ def init_or_check(url: str, initialise: bool) -> None:
 @contextmanager
 def connect(url: str) -> Iterator[ReaderConnection]:
     """One connection in autocommit, for a command's work. Raises StoreError if there is none."""
-    with store_errors():
-        conn = psycopg.connect(
-            conninfo_for(url, application_name="ntp-checker db"), autocommit=True
-        )
+    try:
+        with store_errors():
+            conn = psycopg.connect(
+                conninfo_for(url, application_name="ntp-checker db"), autocommit=True
+            )
+    except StoreError as err:
+        raise StoreError(f"database not reached, see DATABASE_URL: {err}") from err
     with conn:
         yield conn
 
