@@ -19,13 +19,12 @@ from ntp_checker.demo.host import HostSpec
 from ntp_checker.demo.live import StoredHost, live
 from ntp_checker.demo.slots import HISTORY_DAYS
 from ntp_checker.errors import ConfigError, StoreError
-from ntp_checker.rollup import roll_up
+from ntp_checker.rollup import roll_up_all
 from ntp_checker.service import database
 from ntp_checker.store.hosts import note_configs, sync_hosts
 from ntp_checker.store.leases import take_all
 from ntp_checker.store.partitions import create_days
-from ntp_checker.store.pool import CheckerPool, open_checker_pool, store_errors
-from ntp_checker.store.rollups import TIERS, Tier
+from ntp_checker.store.pool import open_checker_pool, store_errors
 
 log = structlog.get_logger()
 
@@ -107,14 +106,9 @@ async def _roll_up(url: str) -> None:
     began_s = time.monotonic()
     pool = await open_checker_pool(url)
     try:
-        await asyncio.gather(*(_roll_up_tier(pool, tier) for tier in TIERS))
+        await roll_up_all(pool)
         log.info("rollups are there", took_s=round(time.monotonic() - began_s, 1))
     except StoreError as error:
         log.warning("rollups are made later", reason=str(error))
     finally:
         await pool.close()
-
-
-async def _roll_up_tier(pool: CheckerPool, tier: Tier) -> None:
-    while await roll_up(pool, tier):
-        pass

@@ -114,6 +114,7 @@ def load_history(plan: Plan, hosts: Sequence[HostPlan]) -> list[SimulatedHost]:
     started_s = time.monotonic()
     for process in processes:
         process.start()
+    log.info("simulating the past", since=plan.from_at.isoformat(), processes=count)
     try:
         done = _gather(plan, hosts, news, processes)
     finally:

@@ -120,6 +120,20 @@ def test_second_demo_in_the_same_place_is_refused_in_one_line(demo: Service) -> 
     assert "another demo runs" in refused.stderr
 
 
+@pytest.mark.parametrize("options", [(), ("--once",)])
+def test_checker_in_the_folder_of_the_demo_is_refused_in_one_line(
+    demo: Service, options: tuple[str, ...]
+) -> None:
+    folder = str(Path(demo.settings["NTP_CHECKER_DATA_DIR"]) / "demo")
+    settings = {**demo.settings, "NTP_CHECKER_DATA_DIR": folder, "NTP_CHECKER_HOSTS": "local"}
+
+    refused = run("monitor", *options, settings=settings)
+
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert "holds simulated samples" in refused.stderr
+
+
 @pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_READ_URL"])
 def test_demo_with_a_given_database_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
     settings = settings_for({}, tmp_path, **{name: "postgresql://u:secret@127.0.0.1:9/real"})
@@ -156,7 +170,7 @@ def test_demo_stopped_while_it_makes_its_past_leaves_at_once(
 ) -> None:
     settings = settings_for({}, data_dir, NTP_CHECKER_INTERVAL_S="30")
     with Service("demo", settings=settings) as service:
-        wait_until((data_dir / "demo" / "spool.sqlite").exists, "the demo began", timeout_s=60)
+        service.wait_for("simulating the past", timeout_s=60)
 
         status, took_s = service.stop(number)
 
