@@ -13,7 +13,7 @@ from ntp_checker.config.configuration import FILE_KEYS
 from ntp_checker.config.schema import file_schema
 from ntp_checker.config.show import mask_url, show_lines
 from ntp_checker.errors import ConfigError
-from tests.unit.test_config_file import FULL
+from tests.settings_files import FULL
 
 SECRET = "hunter2"
 
