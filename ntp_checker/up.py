@@ -19,7 +19,7 @@ _PARTS = ("monitor", "dashboard")
 
 
 def run_up(settings: Settings) -> int:
-    """Runs both until SIGTERM or SIGINT, or until one ends; then the other is ended, too.
+    """Runs both until SIGTERM, SIGINT or SIGHUP, or until one ends; then the other is ended, too.
 
     Returns 0 after a signal, else the exit status of the part that ended by itself. Raises
     ConfigError, StoreError where the database can't be had.
@@ -31,6 +31,9 @@ def run_up(settings: Settings) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
+    # Else a closed terminal would end us alone; under nohup it ends nothing.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, on_signal)
     # Held here as well, the embedded server outlives a part that is restarted by hand.
     with database(settings):
         parts = {name: _start(name, stop) for name in _PARTS}

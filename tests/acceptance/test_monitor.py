@@ -1,5 +1,6 @@
 """`ntp-checker monitor` and `dashboard` over real hosts and a real PostgreSQL."""
 
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -175,3 +176,15 @@ def test_up_without_host_and_chronyc_shows_the_next_command(open_folder: Path) -
 
     assert "NTP_CHECKER_HOSTS=" in page
     assert "ntp-checker trust" in page
+
+
+def test_up_whose_terminal_closes_leaves_nothing_behind(open_folder: Path) -> None:
+    settings = settings_for({}, open_folder, PATH=str(open_folder))
+
+    with Service("up", settings=settings) as up:
+        wait_for_page(up, "/")
+        status, _ = up.stop(signal.SIGHUP)
+
+        assert status == 0
+        with pytest.raises(OSError, match="refused"):
+            fetch(settings, "/healthz")
