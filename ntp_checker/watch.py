@@ -24,6 +24,7 @@ def make_probe(
         interval_s=settings.interval_s,
         deadline_s=settings.look_deadline_s,
         now=clock.now,
+        keeps_position=settings.store_position,
     )
 
 

@@ -37,6 +37,8 @@ CHANNEL_MAX_INTERVAL_S = 37.0
 #: The part of a look's time that the channel may have, so that the full command has enough left.
 CHANNEL_TIME_RATIO = 0.25
 CHANNEL_LIMIT_S = 2.0
+#: One late answer may be a busy host's; two and the connection counts as dead.
+MISSES_UNTIL_DEAD = 2
 #: After a channel that did not work the full command does for a while.
 CHANNEL_RETRY_S = 60.0
 #: The channel tells no date: the host's clock is read by the full command this often, and carried
@@ -88,6 +90,7 @@ class ChronyReader:
         self._keeps_channel = keeps_channel
         self._channel: ChronyChannel | None = None
         self._no_channel_before_s = math.inf if not keeps_channel else 0.0  #: monotonic
+        self._missed = 0  #: full commands in a row that did not answer in time
         self._may_tell_why = False  #: the account may ask for selectdata
         self._answered_in_full = False  #: the last full command had nothing to complain of
         self._date: datetime | None = None
@@ -175,12 +178,15 @@ class ChronyReader:
             async with asyncio.timeout(left_s):
                 capture = await self._shell.run(chrony_command(left_s), CHRONY_MAX_BYTES)
         except TimeoutError as error:
-            await self._shell.close()
+            self._missed += 1
+            if self._missed >= MISSES_UNTIL_DEAD:
+                await self._shell.close()
             detail = f"no answer within {self._deadline_s:g} s"
             raise DeadlineMissed(detail, stage="run") from error
         except OutputTooLarge:
             await self._shell.close()
             raise
+        self._missed = 0
         parts = require_frames(capture, first="date")
         self._date, self._date_read_s = host_time(parts), time.monotonic()
         self._may_tell_why = "selectdata" in parts and parts["selectdata"].exit_status == 0

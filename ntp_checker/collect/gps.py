@@ -29,7 +29,7 @@ from ntp_checker.model import (
     SourceMode,
 )
 from ntp_checker.parse.gpsd import as_device, parse_gps
-from ntp_checker.parse.raw_text import without_position
+from ntp_checker.parse.raw_text import clean_text, without_position
 
 log = structlog.get_logger()
 
@@ -46,22 +46,25 @@ NOT_STARTED_STAGE = "start"
 class GpsReader:
     """What gpsd said last, or why it says nothing."""
 
-    def __init__(self, host: Host, shell: Shell, now: Callable[[], datetime]) -> None:
-        self._host = host
+    def __init__(
+        self, host: Host, shell: Shell, now: Callable[[], datetime], *, keeps_position: bool
+    ) -> None:
+        self.host = host  #: may be given other settings while it is watched
+        self._to_text = clean_text if keeps_position else without_position
         self._shell = shell
         self._now = now
         self._reports: tuple[GpsReport, ...] = ()
         self._failure: Failure | None = None
         self._sightings = 0
         self._is_missing = False  #: there is no gpspipe on the host
-        self._raw: bytes | None = None
+        self._raw_text: str | None = None
 
     @property
     def is_expected(self) -> bool:
         """True once the host is known to have GPS: said so, or seen often enough."""
-        if self._host.has_gps is HasGps.AUTO:
+        if self.host.has_gps is HasGps.AUTO:
             return self._sightings >= SIGHTINGS_UNTIL_SURE
-        return self._host.has_gps is HasGps.YES
+        return self.host.has_gps is HasGps.YES
 
     def note_sources(self, sources: tuple[Source, ...]) -> None:
         """A refclock that is fed by a receiver tells of GPS, too."""
@@ -101,15 +104,15 @@ class GpsReader:
         )
 
     def raw_text(self) -> str | None:
-        """What gpspipe printed last, without a position; None before the first read."""
-        return None if self._raw is None else without_position(self._raw)
+        """What gpspipe printed last, without a position unless it is kept; None before a read."""
+        return self._raw_text
 
     async def watch(self, interval_s: float, logged_in: asyncio.Event) -> None:
         """Reads every `interval_s` seconds until cancelled; not at all where there is none.
 
         Only while `logged_in`: a host that is away is asked once a slot, by the look.
         """
-        if self._host.has_gps is HasGps.NO:
+        if self.host.has_gps is HasGps.NO:
             return
         while True:
             await logged_in.wait()
@@ -127,7 +130,7 @@ class GpsReader:
         try:
             self._reports = await self._ask()
         except LOGIN_ERRORS as error:
-            log.debug("gps not read", host=self._host.name, reason=error.detail)
+            log.debug("gps not read", host=self.host.name, reason=error.detail)
             return
         except ProbeError as error:
             self._failure = None if self._is_missing else failure_of(Part.GPS, error)
@@ -143,7 +146,7 @@ class GpsReader:
             detail = f"gpspipe gave no answer within {GPS_DEADLINE_S} s"
             raise DeadlineMissed(detail, stage=NOT_STARTED_STAGE) from error
         parts = require_frames(capture, first="gpspipe")
-        self._raw = parts["gpspipe"].output
+        self._raw_text = self._to_text(parts["gpspipe"].output)
         # Where GPS was never seen, no gpspipe means no GPS, which is no failure.
         not_there = parts["gpspipe"].exit_status == NOT_FOUND_EXIT
         self._is_missing = not_there and not self.is_expected

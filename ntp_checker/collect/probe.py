@@ -24,16 +24,26 @@ class Probe:
         interval_s: float,
         deadline_s: float,
         now: Callable[[], datetime],
+        keeps_position: bool = False,
     ) -> None:
-        self.host = host
+        self._host = host
         self._shell = shell
         self._now = now
         self._chrony = ChronyReader(
             shell, deadline_s=deadline_s, keeps_channel=interval_s <= CHANNEL_MAX_INTERVAL_S
         )
-        self._gps = GpsReader(host, shell, now)
+        self._gps = GpsReader(host, shell, now, keeps_position=keeps_position)
         self._logged_in = asyncio.Event()
         self._looked_at: datetime | None = None
+
+    @property
+    def host(self) -> Host:
+        """The host as it is to be looked at and judged."""
+        return self._host
+
+    @host.setter
+    def host(self, host: Host) -> None:
+        self._host = self._gps.host = host
 
     @property
     def expects_gps(self) -> bool:
@@ -60,9 +70,11 @@ class Probe:
         return self._gps.added_to(sample)
 
     def raw_text(self) -> RawText | None:
-        """What the host printed at the last look, and at the last read of GPS; never a position.
+        """What the host printed at the last look and at the last read of GPS.
 
-        None before the first look. Not cheap: to be asked for when it is kept.
+        Without a position, unless it was asked to keep it.
+
+        None before the first look.
         """
         if self._looked_at is None:
             return None
