@@ -32,6 +32,7 @@ class Service:
 
     def start(self) -> None:
         """Starts it, again after a kill."""
+        self._log_start = len(self.log)
         self._process = subprocess.Popen(
             [*COMMAND, *self._arguments],
             env=environment(self.settings),
@@ -45,6 +46,11 @@ class Service:
         """What it said so far, over all its starts."""
         self._log.seek(0)
         return self._log.read().decode(errors="replace")
+
+    @property
+    def log_since_start(self) -> str:
+        """What it said since it was started last."""
+        return self.log[self._log_start :]
 
     @property
     def is_running(self) -> bool:
