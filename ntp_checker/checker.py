@@ -1,10 +1,8 @@
 """What the parts of one running checker share, and what it tells the database of itself."""
 
 import asyncio
-import os
 import random
 import shutil
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -15,8 +13,9 @@ import structlog
 
 from ntp_checker.collect.probe import Probe
 from ntp_checker.config import Settings
-from ntp_checker.cycle import StatusLog, run_cycle
+from ntp_checker.cycle import RawKeeper, StatusLog, run_cycle
 from ntp_checker.errors import SchemaMismatch, StoreError
+from ntp_checker.gaps import SlotLog, fill_since_last_run, spool_missed
 from ntp_checker.model import HasGps, Host, Sample
 from ntp_checker.schedule import Clock
 from ntp_checker.store.clock import read_clock
@@ -53,10 +52,16 @@ class Checker:
     pool: CheckerPool
     writer: Writer
     clock: Clock = field(default_factory=Clock)
-    #: Lease epoch by host name; 0 before the database was reached: such rows are stored, and
-    #: leave what is true now to whoever holds the lease.
-    epochs: dict[str, int] = field(default_factory=dict)
+    #: Lease epoch by host name, before the database was reached that of the last run. Of a host
+    #: that is new it is 0: such rows are stored, and leave what is true now to who holds the lease.
+    epochs: dict[str, int] = field(init=False)
     status_log: StatusLog = field(default_factory=StatusLog)
+    slot_log: SlotLog = field(default_factory=SlotLog)
+    raw_keeper: RawKeeper = field(default_factory=RawKeeper)
+    #: Numbers of hosts whose leases we took, by name.
+    _leased: dict[str, int] = field(default_factory=dict, init=False)
+    #: Numbers of hosts whose slots before this run are still to be looked through, by name.
+    _unfilled: dict[str, int] = field(default_factory=dict, init=False)
     #: Hosts that have GPS for good, by their settings or learnt, as the database knows them.
     _gps_known: set[str] = field(default_factory=set, init=False)
     #: Learnt by us, and not in the database yet.
@@ -65,6 +70,9 @@ class Checker:
     _is_registered: bool = field(default=False, init=False)
     #: There is something to tell the database.
     _has_news: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    def __post_init__(self) -> None:
+        self.epochs = self.spool.epochs
 
     async def register(self) -> None:
         """Makes our hosts known, takes the leases of new ones, takes over the database's clock.
@@ -78,20 +86,26 @@ class Checker:
                 ids = await sync_hosts(connection, hosts)
                 await note_configs(connection, hosts, ids, interval_s=interval_s)
                 self._gps_known = await hosts_with_gps(connection, ids)
-                # Taking a lease again would put the samples that are under way out of date.
-                new = {name: host_id for name, host_id in ids.items() if name not in self.epochs}
-                owner = f"{socket.gethostname()}/{os.getpid()}"
-                epochs = await take_all(connection, owner, new.values())
+                new = {name: host_id for name, host_id in ids.items() if name not in self._leased}
+                taken = await take_all(connection, self.spool.owner, new.values())
         await self.follow_clock()
-        self.epochs.update({name: epochs[host_id] for name, host_id in new.items()})
+        epochs = {name: taken[host_id] for name, host_id in new.items()}
+        self.epochs.update(epochs)
+        await self.spool.note_epochs(epochs)
+        self._leased.update(new)
+        self._unfilled.update(new)
+        self._has_news.set()
         self._is_registered = hosts is self.hosts
 
     def change(self, settings: Settings, hosts: tuple[Host, ...]) -> None:
         """Other settings and hosts are in force from now on; stay_registered tells the database."""
         self.settings, self.hosts = settings, hosts
         names = {host.name for host in hosts}
-        # A host that comes back takes its lease again.
-        self.epochs = {name: epoch for name, epoch in self.epochs.items() if name in names}
+        for name in self._leased.keys() - names:  # one that comes back begins anew
+            del self._leased[name]
+            self._unfilled.pop(name, None)
+            self.slot_log.forget(name)
+            self.raw_keeper.forget(name)
         self._is_registered = False
         self._has_news.set()
 
@@ -127,6 +141,7 @@ class Checker:
     async def _tell_database(self) -> None:
         if not self._is_registered:
             await self.register()
+        await self._fill_gaps()
         if learnt := frozenset(self._gps_learnt):
             with store_errors():
                 async with self.pool.connection() as connection:
@@ -136,6 +151,21 @@ class Checker:
             log.info("hosts are known to have GPS from now on", hosts=sorted(learnt))
         await self.follow_clock()
 
+    async def _fill_gaps(self) -> None:
+        """Rows for the slots since the last run, up to the first of this one or until now."""
+        if not (unfilled := dict(self._unfilled)):
+            return
+        interval_s, now = self.settings.interval_s, self.clock.now()
+        await fill_since_last_run(
+            self.pool,
+            self.spool,
+            unfilled,
+            interval_s=interval_s,
+            until={name: self.slot_log.first_of(name, interval_s, now) for name in unfilled},
+        )
+        for name in unfilled:
+            self._unfilled.pop(name, None)
+
     async def run_cycle(
         self, probe: Probe, look: Callable[[datetime], Awaitable[Sample]], slot_at: datetime
     ) -> None:
@@ -143,14 +173,19 @@ class Checker:
         host = probe.host
         if host.has_gps is HasGps.AUTO and host.name in self._gps_known:
             probe.be_sure_of_gps()
+        lease_epoch = self.epochs.get(host.name, 0)
+        missed = self.slot_log.begin(host.name, self.settings.interval_s, slot_at)
+        await spool_missed(self.spool, host.name, missed, lease_epoch)
         judged = await run_cycle(
             probe,
             look,
             slot_at,
             gps_interval_s=self.settings.gps_interval_s,
-            lease_epoch=self.epochs.get(host.name, 0),
+            lease_epoch=lease_epoch,
             spool=self.spool,
+            raw_keeper=self.raw_keeper,
         )
+        self.slot_log.note(host.name, slot_at)
         self.status_log.note(judged)
         self._note_gps(probe)
 

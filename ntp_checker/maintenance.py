@@ -1,10 +1,11 @@
-"""Keeps the partitions made ahead and drops those past retention."""
+"""Keeps the partitions made ahead, drops those past retention, and prunes the archive."""
 
 import asyncio
 
 import structlog
 
 from ntp_checker.errors import StoreError
+from ntp_checker.store.archive import prune_archive
 from ntp_checker.store.partitions import PartitionOutcome, maintain
 from ntp_checker.store.pool import CheckerPool, store_errors
 
@@ -14,10 +15,12 @@ log = structlog.get_logger()
 MAINTENANCE_INTERVAL_S = 3_600.0
 RETRY_S = 60.0
 RUN_TIMEOUT_S = 120.0
+#: How long rollups, evidence and changes of sources are kept.
+ARCHIVE_DAYS = 400
 
 
 async def maintain_once(
-    pool: CheckerPool, *, retention_days: int, premake_days: int
+    pool: CheckerPool, *, retention_days: int, premake_days: int, archive_days: int = ARCHIVE_DAYS
 ) -> list[PartitionOutcome]:
     """One run, with what changed in the log. Raises StoreError if it could not be made."""
     try:
@@ -27,6 +30,7 @@ async def maintain_once(
                     outcomes = await maintain(
                         conn, retention_days=retention_days, premake_days=premake_days
                     )
+                    pruned = await prune_archive(conn, archive_days=archive_days)
     except TimeoutError as err:
         raise StoreError(f"no answer within {RUN_TIMEOUT_S:g} s") from err
     for outcome in outcomes:
@@ -39,18 +43,31 @@ async def maintain_once(
                 action=outcome.action,
                 outcome=outcome.outcome,
             )
+    for table, rows in pruned.items():
+        if rows:
+            log.info("archive pruned", table=table, rows=rows)
     return outcomes
 
 
 async def run_maintenance(
-    pool: CheckerPool, stop: asyncio.Event, *, retention_days: int, premake_days: int
+    pool: CheckerPool,
+    stop: asyncio.Event,
+    *,
+    retention_days: int,
+    premake_days: int,
+    archive_days: int = ARCHIVE_DAYS,
 ) -> None:
     """At once and then hourly until `stop`; each minute while it can't."""
     has_failed = False
     while not stop.is_set():
         pause_s = MAINTENANCE_INTERVAL_S
         try:
-            await maintain_once(pool, retention_days=retention_days, premake_days=premake_days)
+            await maintain_once(
+                pool,
+                retention_days=retention_days,
+                premake_days=premake_days,
+                archive_days=archive_days,
+            )
             has_failed = False
         except StoreError as err:
             pause_s = RETRY_S

@@ -37,6 +37,7 @@ async def follow_settings(
                     stop,
                     retention_days=settings.retention_days,
                     premake_days=settings.premake_days,
+                    archive_days=settings.archive_days,
                 )
             )
             while _days(settings) == _days(checker.settings):
@@ -76,4 +77,4 @@ async def take_over(new: Settings, checker: Checker, watch: Watch) -> None:
 
 def _days(settings: Settings) -> tuple[int, ...]:
     """What the maintenance goes by."""
-    return settings.retention_days, settings.premake_days
+    return settings.retention_days, settings.premake_days, settings.archive_days

@@ -16,6 +16,7 @@ from ntp_checker.errors import ConfigError, NtpCheckerError, SchemaMismatch, Sto
 from ntp_checker.maintenance import maintain_once
 from ntp_checker.reload import follow_settings
 from ntp_checker.resources import command_name
+from ntp_checker.rollup import run_rollups
 from ntp_checker.schedule import Slots
 from ntp_checker.simulated import is_simulated
 from ntp_checker.store.migrate import init_or_check
@@ -92,7 +93,10 @@ def run_maintenance_once(settings: Settings) -> list[PartitionOutcome]:
         pool = await open_checker_pool(url)
         try:
             return await maintain_once(
-                pool, retention_days=settings.retention_days, premake_days=settings.premake_days
+                pool,
+                retention_days=settings.retention_days,
+                premake_days=settings.premake_days,
+                archive_days=settings.archive_days,
             )
         finally:
             await pool.close()
@@ -168,6 +172,7 @@ async def _watch(checker: Checker, stop: asyncio.Event, file: SettingsFile) -> N
         await watch.follow(checker.settings, checker.hosts)
         tasks = [
             group.create_task(checker.stay_registered()),
+            group.create_task(run_rollups(checker.pool, stop)),
             group.create_task(follow_settings(checker, watch, file, stop)),
         ]
         await stop.wait()

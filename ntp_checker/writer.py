@@ -197,7 +197,12 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 
 def _read(row: SpoolRow) -> JudgedSample:
-    """The row's sample. Raises ValueError if the payload is damaged or not this slot's."""
+    """The row's sample; one that was thinned out is `dropped`.
+
+    Raises ValueError if the payload is damaged or not this slot's.
+    """
+    if not row.payload:
+        return empty_slot(row.host, row.slot_at, FailureKind.DROPPED, "the spool was nearly full")
     judged = decode(row.payload)
     if (judged.sample.host, judged.sample.slot_at) != (row.host, row.slot_at):
         raise ValueError("the payload is of another host or slot")

@@ -6,6 +6,8 @@ UPDATE metrics.host AS host
        group_name = given.group_name,
        has_gps = CASE WHEN given.has_gps = 'auto' AND host.has_gps = 'yes' THEN 'yes'
                       ELSE given.has_gps END,
+       added_at = CASE WHEN host.removed_at IS NULL THEN host.added_at
+                       ELSE clock_timestamp() END,
        removed_at = NULL
   FROM unnest(%(names)s::text[], %(targets)s::text[], %(roles)s::text[], %(has_gps)s::text[],
               %(group_names)s::text[])

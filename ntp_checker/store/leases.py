@@ -1,7 +1,8 @@
 """Who looks at which host. Async.
 
-A lease's epoch grows whenever it is taken, and the SQL that changes what is true now compares it:
-a checker that was paused and lost its hosts cannot write over its successor.
+A lease's epoch grows whenever another owner takes it, and the SQL that changes what is true now
+compares it: a checker that was paused and lost its hosts cannot write over its successor. An owner
+is a data folder, whose lock one process holds: after a restart it is still the same.
 """
 
 from collections.abc import Iterable

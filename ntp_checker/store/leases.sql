@@ -1,11 +1,13 @@
 -- name: take_all
+-- The same owner's epoch stays: what it spooled before a restart was taken under it.
 INSERT INTO metrics.lease AS lease (host_id, owner, epoch)
 SELECT host_id, %(owner)s, 1
   FROM unnest(%(host_ids)s::integer[]) AS given (host_id)
  ORDER BY host_id
 ON CONFLICT (host_id) DO UPDATE
    SET owner = EXCLUDED.owner,
-       epoch = lease.epoch + 1,
-       taken_at = clock_timestamp(),
+       epoch = lease.epoch + (lease.owner <> EXCLUDED.owner)::integer,
+       taken_at = CASE WHEN lease.owner = EXCLUDED.owner THEN lease.taken_at
+                       ELSE clock_timestamp() END,
        expires_at = 'infinity'
 RETURNING host_id, epoch;

@@ -70,7 +70,24 @@ async def _copy(conn: CheckerConnection, query: str, rows: bytes) -> None:
 
 async def mark_dirty(conn: CheckerConnection, samples: Iterable[StorableSample]) -> None:
     """Afterwards the rollups of these new samples' buckets are to be computed again."""
-    marks = {(sample.host_id, (sample.slot_at - _EPOCH) // _BUCKET) for sample in samples}
+    await _mark(conn, {(sample.host_id, _bucket_of(sample.slot_at)) for sample in samples})
+
+
+async def mark_spans(
+    conn: CheckerConnection, spans: Iterable[tuple[int, datetime, datetime]]
+) -> None:
+    """The same for every bucket of these hosts from one moment to the other, both included."""
+    await _mark(
+        conn,
+        {
+            (host_id, bucket)
+            for host_id, first_at, last_at in spans
+            for bucket in range(_bucket_of(first_at), _bucket_of(last_at) + 1)
+        },
+    )
+
+
+async def _mark(conn: CheckerConnection, marks: set[tuple[int, int]]) -> None:
     if marks:
         await conn.execute(
             load_queries("samples")["mark_dirty"],
@@ -79,3 +96,7 @@ async def mark_dirty(conn: CheckerConnection, samples: Iterable[StorableSample])
                 "buckets": integer_array(bucket for _, bucket in marks),
             },
         )
+
+
+def _bucket_of(at: datetime) -> int:
+    return (at - _EPOCH) // _BUCKET

@@ -7,7 +7,7 @@ The polling side waits for this disk only, never for PostgreSQL.
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from ntp_checker.codec import encode
 from ntp_checker.empty_slot import empty_slot
 from ntp_checker.model import FailureKind, JudgedSample
 from ntp_checker.store.queries import load_queries
-from ntp_checker.store.spool_file import lock_file, open_file
+from ntp_checker.store.spool_file import lock_file, open_file, used_bytes
 from ntp_checker.store.sqlite_thread import SqliteThread
 
 log = structlog.get_logger()
@@ -32,6 +32,12 @@ PURGE_PAGES = 2_000
 REJECTED_KEPT = 1_000
 #: A day of 10,000 hosts at 30 s without a database needs 60 GB; a disk of our own is not a given.
 MAX_BYTES = 8 * 1024**3
+#: From this part of MAX_BYTES on the spool is thinned out, the oldest first: of each host every
+#: so-many-th sample stays, the others leave a mark of a few bytes. Again, if that is not enough.
+THIN_ABOVE_RATIO = 0.75
+KEEP_EVERY = 10
+#: A piece has this many rows, or enough of them for each host to lose some.
+THIN_ROWS = 5_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -45,17 +51,23 @@ class SpoolRow:
     host: str
     slot_at: datetime
     lease_epoch: int
-    payload: bytes
+    payload: bytes  #: empty where the sample was thinned out
 
 
 class Spool:
     """The spool of one data folder. One process has it at a time.
+
+    `owner` is the folder's name for the database, the same as long as it lives.
 
     Opening raises ConfigError if another checker has it, StoreError if the disk won't.
     """
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
         self.path = path
+        self._thin_above_bytes = round(max_bytes * THIN_ABOVE_RATIO)
+        self._thinned_to = 0  #: row id
+        self._is_thinning = False
+        self._hosts: set[str] = set()  #: that were appended for since the start
         self._lock = lock_file(path)
         try:
             conn = open_file(path, max_bytes=max_bytes)
@@ -65,6 +77,8 @@ class Spool:
         self._sql = load_queries("spool")
         # Wall time as it was now, carried on by the monotonic clock: a step moves no age.
         self._wall_offset_s = time.time() - time.monotonic()
+        self.owner: str = conn.execute(self._sql["owner"]).fetchone()[0]
+        self._epochs: dict[str, int] = dict(conn.execute(self._sql["leases"]).fetchall())
         self._depth: int = conn.execute(self._sql["depth"]).fetchone()[0]
         self._oldest_at_s = self._read_oldest(conn)
         self._purged_at_s = self._now_s()
@@ -81,45 +95,93 @@ class Spool:
         oldest_at_s = self._oldest_at_s
         return None if oldest_at_s is None else max(0.0, self._now_s() - oldest_at_s)
 
+    @property
+    def epochs(self) -> dict[str, int]:
+        """Epoch of our lease by host, as the database told us last, maybe before a restart."""
+        return dict(self._epochs)
+
+    async def note_epochs(self, epochs: Mapping[str, int]) -> None:
+        """Keeps these for the next start."""
+        rows = [{"host": host, "epoch": epoch} for host, epoch in epochs.items()]
+        await self._thread.run(lambda conn: conn.executemany(self._sql["note_lease"], rows))
+        self._epochs.update(epochs)
+
     async def append(self, judged: JudgedSample, lease_epoch: int) -> None:
         """Returns when the sample is on disk; a slot that is there already keeps its row.
 
         A sample that can't be written down leaves a `rejected` one in its slot. Raises StoreError
         if the disk is full or fails, or if too many samples wait for it: this one is then lost.
         """
-        sample = judged.sample
-        try:
-            payload, reason = encode(judged), None
-        except ValueError as err:
-            reason = str(err)
-            log.error(  # noqa: TRY400 - the reason says all
-                "sample rejected", host=sample.host, slot_at=sample.slot_at, reason=reason
-            )
-            refusal = empty_slot(sample.host, sample.slot_at, FailureKind.REJECTED, reason)
-            payload = encode(refusal)
-        row: dict[str, Any] = {
-            "host": sample.host,
-            "slot_us": _microseconds(sample.slot_at),
-            "lease_epoch": lease_epoch,
-            "payload": payload,
-            "at_s": self._now_s(),
-        }
-        refused = None
-        if reason is not None:
-            refused = {**row, "payload": repr(judged).encode("ascii", "backslashreplace")}
-            refused["reason"] = reason
+        await self.append_all([judged], lease_epoch)
 
-        def insert(conn: sqlite3.Connection) -> int:
-            if refused is not None:
-                conn.execute(self._sql["insert_rejected"], refused)
-            return conn.execute(self._sql["insert_sample"], row).rowcount
+    async def append_all(self, samples: Iterable[JudgedSample], lease_epoch: int) -> None:
+        """The same for several, all on disk or none."""
+        at_s = self._now_s()
+        rows, refused = [], []
+        for judged in samples:
+            row, refusal = _encoded(judged, lease_epoch, at_s)
+            rows.append(row)
+            refused += refusal
+            self._hosts.add(judged.sample.host)
 
-        def note(inserted: int) -> None:
+        def insert(conn: sqlite3.Connection) -> tuple[int, int]:
+            conn.executemany(self._sql["insert_rejected"], refused)
+            inserted = conn.executemany(self._sql["insert_sample"], rows).rowcount
+            return inserted, used_bytes(conn)
+
+        def note(outcome: tuple[int, int]) -> None:
+            inserted, _ = outcome
             self._depth += inserted
             if inserted and self._oldest_at_s is None:
-                self._oldest_at_s = row["at_s"]
+                self._oldest_at_s = at_s
 
-        await self._thread.run_joined(insert, note)
+        _, used = await self._thread.run_joined(insert, note)
+        if used > self._thin_above_bytes and not self._is_thinning:
+            await self.thin()
+
+    async def thin(self) -> int:
+        """Thins out the next piece of what PostgreSQL does not have; how many samples that cost.
+
+        Each of their slots still gets its row, which says `dropped`.
+        """
+        rows = max(THIN_ROWS, 2 * KEEP_EVERY * len(self._hosts))
+        piece = {"after_id": self._thinned_to, "rows": rows, "keep_every": KEEP_EVERY}
+
+        def drop(conn: sqlite3.Connection) -> tuple[int | None, int]:
+            last_id: int | None = conn.execute(self._sql["next_to_thin"], piece).fetchone()[0]
+            if last_id is None:
+                return None, 0
+            dropped = conn.execute(self._sql["thin"], {**piece, "last_id": last_id}).rowcount
+            return last_id, dropped
+
+        self._is_thinning = True
+        try:
+            last_id, dropped = await self._thread.run(drop)
+        finally:
+            self._is_thinning = False
+        # After the last piece the first one again: it is a tenth of what it was.
+        self._thinned_to = last_id or 0
+        if dropped:
+            log.error("spool is nearly full: samples dropped", samples=dropped, kept_of=KEEP_EVERY)
+        return int(dropped)
+
+    async def newest_before(self, moments: Mapping[str, datetime]) -> dict[str, datetime]:
+        """Each host's newest slot before its moment; hosts without one are left out."""
+        asked = [{"host": host, "before_us": _microseconds(at)} for host, at in moments.items()]
+
+        def read(conn: sqlite3.Connection) -> dict[str, datetime]:
+            found = (
+                (one["host"], conn.execute(self._sql["newest_before"], one).fetchone()[0])
+                for one in asked
+            )
+            return {
+                str(host): _EPOCH + slot_us * _MICROSECOND
+                for host, slot_us in found
+                if slot_us is not None
+            }
+
+        newest: dict[str, datetime] = await self._thread.run(read)
+        return newest
 
     async def read_uncommitted(self, limit: int) -> list[SpoolRow]:
         """The oldest samples that PostgreSQL does not have, in the order they came."""
@@ -198,3 +260,24 @@ class Spool:
 
 def _microseconds(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
+
+
+def _encoded(
+    judged: JudgedSample, lease_epoch: int, at_s: float
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The sample's row; and of one that can't be written down, what goes aside."""
+    sample = judged.sample
+    row: dict[str, Any] = {
+        "host": sample.host,
+        "slot_us": _microseconds(sample.slot_at),
+        "lease_epoch": lease_epoch,
+        "at_s": at_s,
+    }
+    try:
+        return {**row, "payload": encode(judged)}, []
+    except ValueError as err:
+        reason = str(err)
+    log.error("sample rejected", host=sample.host, slot_at=sample.slot_at, reason=reason)
+    refusal = empty_slot(sample.host, sample.slot_at, FailureKind.REJECTED, reason)
+    aside = {**row, "payload": repr(judged).encode("ascii", "backslashreplace"), "reason": reason}
+    return {**row, "payload": encode(refusal)}, [aside]

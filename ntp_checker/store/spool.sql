@@ -31,3 +31,35 @@ SELECT count(*) FROM sample WHERE committed_at_s IS NULL;
 
 -- name: oldest_uncommitted
 SELECT spooled_at_s FROM sample WHERE committed_at_s IS NULL ORDER BY id LIMIT 1;
+
+-- name: owner
+SELECT name FROM owner;
+
+-- name: leases
+SELECT host, epoch FROM lease;
+
+-- name: note_lease
+INSERT INTO lease (host, epoch) VALUES (:host, :epoch)
+ON CONFLICT (host) DO UPDATE SET epoch = excluded.epoch;
+
+-- name: newest_before
+SELECT max(slot_us) FROM sample WHERE host = :host AND slot_us < :before_us;
+
+-- name: next_to_thin
+-- The last row of the next piece that may be thinned out; NULL after the last.
+SELECT max(id)
+  FROM (SELECT id FROM sample
+         WHERE committed_at_s IS NULL AND id > :after_id
+         ORDER BY id
+         LIMIT :rows);
+
+-- name: thin
+-- Of each host the first of every so many stays; of the others, only that there was one.
+UPDATE sample
+   SET payload = x''
+ WHERE id IN (SELECT id
+                FROM (SELECT id, row_number() OVER (PARTITION BY host ORDER BY slot_us) AS number
+                        FROM sample
+                       WHERE committed_at_s IS NULL AND length(payload) > 0
+                         AND id > :after_id AND id <= :last_id)
+               WHERE number % :keep_every <> 1);

@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 #: Says in the file's header that it is ours ("NTPs" in ASCII).
 APPLICATION_ID = 0x4E545073
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 #: Larger files are not read through at the start; SQLite still checks each page it reads.
 CHECK_MAX_BYTES = 256 * 1024 * 1024
 
@@ -67,6 +67,15 @@ def open_file(path: Path, *, max_bytes: int) -> sqlite3.Connection:
         return _open_checked(path, max_bytes=max_bytes)
 
 
+def used_bytes(conn: sqlite3.Connection) -> int:
+    """What the file's rows take of its length; the rest is free for others."""
+    pages, free, page_bytes = (
+        conn.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("page_count", "freelist_count", "page_size")
+    )
+    return int((pages - free) * page_bytes)
+
+
 def _open_checked(path: Path, *, max_bytes: int) -> sqlite3.Connection:
     try:
         conn = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
@@ -98,9 +107,9 @@ def _prepare(conn: sqlite3.Connection, path: Path, max_bytes: int) -> None:
         conn.execute("PRAGMA synchronous = FULL")
         page_bytes = conn.execute("PRAGMA page_size").fetchone()[0]
         conn.execute(f"PRAGMA max_page_count = {max_bytes // page_bytes}")
-        if is_new:
+        if is_new or version < SCHEMA_VERSION:
             _make_tables(conn)
-        elif path.stat().st_size <= CHECK_MAX_BYTES:
+        if not is_new and path.stat().st_size <= CHECK_MAX_BYTES:
             answer = conn.execute("PRAGMA quick_check(1)").fetchone()[0]
             if answer != "ok":
                 raise FileDamagedError(answer)

@@ -1,6 +1,5 @@
--- The spool's tables (SQLite). A later version may add tables for copies of live alerts,
--- acknowledgements and silences, refreshed in the transaction that marks rows as committed.
-CREATE TABLE sample (
+-- The spool's tables (SQLite). Also run over an older version's file: it only adds.
+CREATE TABLE IF NOT EXISTS sample (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     host         TEXT NOT NULL,
     slot_us      INTEGER NOT NULL, -- microseconds since 1970, UTC
@@ -10,10 +9,10 @@ CREATE TABLE sample (
     committed_at_s REAL,           -- when PostgreSQL had it; NULL until then
     UNIQUE (host, slot_us)
 );
-CREATE INDEX sample_uncommitted ON sample (id) WHERE committed_at_s IS NULL;
-CREATE INDEX sample_committed ON sample (committed_at_s) WHERE committed_at_s IS NOT NULL;
+CREATE INDEX IF NOT EXISTS sample_uncommitted ON sample (id) WHERE committed_at_s IS NULL;
+CREATE INDEX IF NOT EXISTS sample_committed ON sample (committed_at_s) WHERE committed_at_s IS NOT NULL;
 -- What could not be stored, for a person to look at.
-CREATE TABLE rejected (
+CREATE TABLE IF NOT EXISTS rejected (
     id            INTEGER PRIMARY KEY AUTOINCREMENT,
     host          TEXT NOT NULL,
     slot_us       INTEGER NOT NULL,
@@ -23,3 +22,14 @@ CREATE TABLE rejected (
     rejected_at_s REAL NOT NULL,
     UNIQUE (host, slot_us)
 );
+-- Who we are to the database, for as long as this file lives.
+CREATE TABLE IF NOT EXISTS owner (
+    is_only INTEGER PRIMARY KEY DEFAULT 1 CHECK (is_only = 1),
+    name    TEXT NOT NULL
+);
+INSERT INTO owner (name) VALUES ('checker-' || lower(hex(randomblob(8)))) ON CONFLICT DO NOTHING;
+-- Epochs of our leases as the database told us last: samples carry them while it is away.
+CREATE TABLE IF NOT EXISTS lease (
+    host  TEXT PRIMARY KEY,
+    epoch INTEGER NOT NULL
+) WITHOUT ROWID;

@@ -107,7 +107,7 @@ async def test_row_of_a_lost_lease_is_stored_but_does_not_touch_latest(
     conn: Conn, checker_pool: CheckerPool
 ) -> None:
     old = await take(checker_pool, "h")
-    new = await take(checker_pool, "h")
+    new = await take(checker_pool, "h", owner="checker-2")
     await store(checker_pool, new["h"], judged_sample("h", slot(1)))
 
     await store(checker_pool, old["h"], judged_sample("h", slot(9)))

@@ -22,6 +22,7 @@ LAYERS = (
         "codec",
         "empty_slot",
         "resources",
+        "schedule",
         "simulated",
     ),
     (
@@ -37,8 +38,8 @@ LAYERS = (
     (
         "embedded_server",
         "cycle",
+        "gaps",
         "writer",
-        "schedule",
         "maintenance",
         "rollup",
         "outbox",
