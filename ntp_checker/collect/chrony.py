@@ -112,6 +112,11 @@ class ChronyReader:
         self._last = reports or await self._ask_in_full(ends_s - time.monotonic())
         return self._last
 
+    @property
+    def has_answered(self) -> bool:
+        """True if the last look got anything back, if only that chronyd is not there."""
+        return self._last is not None
+
     def raw_text(self) -> str | None:
         """What the last look printed, report by report; None if it got no answer."""
         if self._last is None:

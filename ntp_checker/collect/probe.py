@@ -64,7 +64,8 @@ class Probe:
     async def look_once(self, slot_at: datetime) -> Sample:
         """A single look that waits for GPS, too: some four seconds where there is gpspipe."""
         sample = await self._look_at_chrony(slot_at)
-        if self.host.has_gps is not HasGps.NO and sample.failure_of(Part.LOGIN) is None:
+        # Where nothing answered at all, gpspipe would not either, and would take its time for it.
+        if self.host.has_gps is not HasGps.NO and self._chrony.has_answered:
             await self._gps.read()
             self._gps.be_sure_now()
         return self._gps.added_to(sample)
