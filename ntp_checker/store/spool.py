@@ -151,7 +151,10 @@ class Spool:
             last_id: int | None = conn.execute(self._sql["next_to_thin"], piece).fetchone()[0]
             if last_id is None:
                 return None, 0
-            dropped = conn.execute(self._sql["thin"], {**piece, "last_id": last_id}).rowcount
+            conn.execute(self._sql["choose_to_thin"], {**piece, "last_id": last_id})
+            dropped = conn.execute(self._sql["thin_out"]).rowcount
+            conn.execute(self._sql["leave_marks"])
+            conn.execute(self._sql["forget_thinned"])
             return last_id, dropped
 
         self._is_thinning = True

@@ -53,13 +53,24 @@ SELECT max(id)
          ORDER BY id
          LIMIT :rows);
 
--- name: thin
+-- name: choose_to_thin
 -- Of each host the first of every so many stays; of the others, only that there was one.
-UPDATE sample
-   SET payload = x''
- WHERE id IN (SELECT id
-                FROM (SELECT id, row_number() OVER (PARTITION BY host ORDER BY slot_us) AS number
-                        FROM sample
-                       WHERE committed_at_s IS NULL AND length(payload) > 0
-                         AND id > :after_id AND id <= :last_id)
-               WHERE number % :keep_every <> 1);
+CREATE TEMPORARY TABLE thinned AS
+SELECT id, host, slot_us, lease_epoch, spooled_at_s
+  FROM (SELECT id, host, slot_us, lease_epoch, spooled_at_s,
+               row_number() OVER (PARTITION BY host ORDER BY slot_us) AS number
+          FROM sample
+         WHERE committed_at_s IS NULL AND length(payload) > 0
+           AND id > :after_id AND id <= :last_id)
+ WHERE number % :keep_every <> 1;
+
+-- name: thin_out
+-- Deleted and made again: a row that only shrinks gives no page back.
+DELETE FROM sample WHERE id IN (SELECT id FROM thinned);
+
+-- name: leave_marks
+INSERT INTO sample (id, host, slot_us, lease_epoch, payload, spooled_at_s)
+SELECT id, host, slot_us, lease_epoch, x'', spooled_at_s FROM thinned ORDER BY id;
+
+-- name: forget_thinned
+DROP TABLE thinned;
