@@ -156,13 +156,15 @@ class Checker:
         if not (unfilled := dict(self._unfilled)):
             return
         interval_s, now = self.settings.interval_s, self.clock.now()
-        await fill_since_last_run(
+        filled = await fill_since_last_run(
             self.pool,
             self.spool,
             unfilled,
             interval_s=interval_s,
             until={name: self.slot_log.first_of(name, interval_s, now) for name in unfilled},
         )
+        for name in filled.new_hosts:
+            self.slot_log.begin_anew(name)
         for name in unfilled:
             self._unfilled.pop(name, None)
 

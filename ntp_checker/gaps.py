@@ -67,6 +67,12 @@ class SlotLog:
             known = self._open(host, interval_s, Slots(host, interval_s).current(now))
         return known.first_at
 
+    def begin_anew(self, host: str) -> None:
+        """Nothing was ever known of this host: what comes before its first look is not missed."""
+        known = self._hosts.get(host)
+        if known is not None:
+            known.last_at = max(known.last_at, known.first_at)
+
     def _open(self, host: str, interval_s: float, first_at: datetime) -> _HostLog:
         opened = _HostLog(
             interval_s=interval_s,
@@ -96,6 +102,14 @@ async def spool_missed(
         log.warning("slots missed", host=host, slots=len(slots))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """What was done about the slots before this run."""
+
+    slots: int
+    new_hosts: frozenset[str]  #: neither database nor spool has ever seen them
+
+
 async def fill_since_last_run(
     pool: CheckerPool,
     spool: Spool,
@@ -103,11 +117,11 @@ async def fill_since_last_run(
     *,
     interval_s: float,
     until: Mapping[str, datetime],
-) -> int:
+) -> Filled:
     """Rows for what nobody looked at before `until`, each host's first slot of this run.
 
     `hosts` is each one's number by name. They begin after the newest slot that the database or
-    the spool has. Returns how many slots that were. Raises StoreError.
+    the spool has. Raises StoreError.
     """
     spooled = await spool.newest_before(until)
     with store_errors():
@@ -116,11 +130,14 @@ async def fill_since_last_run(
                 conn, {hosts[name]: at for name, at in until.items()}, LONGEST_GAP
             )
     gaps: list[Gap] = []
+    new_hosts = set()
     for name, until_at in until.items():
         known = [at for at in (stored.get(hosts[name]), spooled.get(name)) if at is not None]
         if known:
             after_at = max(*known, until_at - LONGEST_GAP)
             gaps += _gaps_of(hosts[name], Slots(name, interval_s), after_at, until_at, interval_s)
+        else:
+            new_hosts.add(name)
     missed = 0
     for chunk in _in_chunks(gaps):
         with store_errors():
@@ -133,7 +150,7 @@ async def fill_since_last_run(
         missed += sum(gap.rows for gap in chunk)
     if missed:
         log.warning("nobody looked while no checker was running", slots=missed, hosts=len(until))
-    return missed
+    return Filled(slots=missed, new_hosts=frozenset(new_hosts))
 
 
 def _gaps_of(

@@ -73,14 +73,14 @@ async def test_checker_that_comes_back_fills_from_the_newest_row_to_its_first_sl
     for at in wanted[20:25]:
         await spool.append(judged_sample("a", at), epochs["a"])
 
-    missed = await fill_since_last_run(
+    filled = await fill_since_last_run(
         checker_pool, spool, ids, interval_s=INTERVAL_S, until={"a": wanted[-1], "b": NOW}
     )
     await Writer(spool, checker_pool).write_once()
 
     found = rows(conn, "slot_at, failure_kind")
     assert found == [(at, None if n < 25 else "missed") for n, at in enumerate(wanted[:-1])]
-    assert missed == len(wanted) - 26  # of b nothing is known: it is new
+    assert (filled.slots, filled.new_hosts) == (len(wanted) - 26, {"b"})
     assert conn.execute("SELECT slot_at FROM metrics.latest").fetchall() == [(wanted[24],)]
     await roll_up_all(checker_pool)
     assert differing_buckets(conn) == []
@@ -111,11 +111,11 @@ async def test_host_that_was_not_configured_has_no_gap(
     await watch(checker_pool, spool.owner, "b")
     await watch(checker_pool, spool.owner, "a", "b")
 
-    missed = await fill_since_last_run(
+    filled = await fill_since_last_run(
         checker_pool, spool, ids, interval_s=INTERVAL_S, until={"a": NOW}
     )
 
-    assert missed == 0
+    assert filled.slots == 0
 
 
 async def test_long_gap_goes_in_pieces(
@@ -184,6 +184,15 @@ async def test_first_slot_when_asked_before_the_first_look_is_the_present_one() 
     missed = log.begin("a", INTERVAL_S, slots[3])
 
     assert (first, missed) == (slots[1], [slots[1], slots[2]])
+
+
+async def test_new_host_misses_nothing_before_its_first_look() -> None:
+    slots = slots_of("a", NOW - timedelta(minutes=5), NOW)
+    log = SlotLog()
+    log.first_of("a", INTERVAL_S, slots[1] + timedelta(seconds=1))
+    log.begin_anew("a")
+
+    assert log.begin("a", INTERVAL_S, slots[2]) == []
 
 
 async def test_rows_spooled_before_a_restart_are_still_their_owners(
