@@ -141,7 +141,6 @@ class Checker:
     async def _tell_database(self) -> None:
         if not self._is_registered:
             await self.register()
-        await self._fill_gaps()
         if learnt := frozenset(self._gps_learnt):
             with store_errors():
                 async with self.pool.connection() as connection:
@@ -150,6 +149,7 @@ class Checker:
             self._gps_learnt -= learnt
             log.info("hosts are known to have GPS from now on", hosts=sorted(learnt))
         await self.follow_clock()
+        await self._fill_gaps()  # last: it may take minutes
 
     async def _fill_gaps(self) -> None:
         """Rows for the slots since the last run, up to the first of this one or until now."""
