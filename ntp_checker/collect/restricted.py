@@ -40,8 +40,11 @@ next_request() {{
 loop() {{
     printf "\\n{CHANNEL_READY}\\n"
     while next_request; do
-        chronyc -c -n -m tracking sources sourcestats activity 2>&1 ||
-            printf "{MARK} end %d\\n" $?
+        # Kept and then printed: one segment for all four reports.
+        reports=$(chronyc -c -n -m tracking sources sourcestats activity 2>&1) ||
+            reports="$reports
+{MARK} end $?"
+        printf "%s\\n" "$reports"
     done
 }}
 
