@@ -166,7 +166,16 @@ def test_situation_ends_in_one_line_with_what_where_and_what_to_do(
     (tmp_path / "bad.yaml").write_text("hosts:\n  - {target: a, targett: b}\n")
     if "locked" in str(situation.settings):
         subprocess.run(
-            [find_part("ssh-keygen"), "-q", "-t", "ed25519", "-N", "secret", "-f", tmp_path / "locked"],
+            [
+                find_part("ssh-keygen"),
+                "-q",
+                "-t",
+                "ed25519",
+                "-N",
+                "secret",
+                "-f",
+                tmp_path / "locked",
+            ],
             check=True,
         )
     given = {name: text.format(**fill) for name, text in situation.settings.items()}
