@@ -17,6 +17,7 @@ import structlog
 
 from ntp_checker.codec import encode
 from ntp_checker.empty_slot import empty_slot
+from ntp_checker.errors import StoreError
 from ntp_checker.model import FailureKind, JudgedSample
 from ntp_checker.store.queries import load_queries
 from ntp_checker.store.spool_file import lock_file, open_file, used_bytes
@@ -38,6 +39,8 @@ THIN_ABOVE_RATIO = 0.75
 KEEP_EVERY = 10
 #: A piece has this many rows, or enough of them for each host to lose some.
 THIN_ROWS = 5_000
+#: After a pass over all of it that found nothing to drop; also between two words about it.
+THIN_PAUSE_S = 10.0
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -66,7 +69,9 @@ class Spool:
         self.path = path
         self._thin_above_bytes = round(max_bytes * THIN_ABOVE_RATIO)
         self._thinned_to = 0  #: row id
+        self._thinned_in_pass = 0  #: samples
         self._is_thinning = False
+        self._no_thinning_before_s = self._no_word_before_s = 0.0  #: monotonic
         self._hosts: set[str] = set()  #: that were appended for since the start
         self._lock = lock_file(path)
         try:
@@ -136,7 +141,8 @@ class Spool:
                 self._oldest_at_s = at_s
 
         _, used = await self._thread.run_joined(insert, note)
-        if used > self._thin_above_bytes and not self._is_thinning:
+        may_thin = not self._is_thinning and time.monotonic() >= self._no_thinning_before_s
+        if used > self._thin_above_bytes and may_thin:
             await self.thin()
 
     async def thin(self) -> int:
@@ -162,11 +168,20 @@ class Spool:
             last_id, dropped = await self._thread.run(drop)
         finally:
             self._is_thinning = False
-        # After the last piece the first one again: it is a tenth of what it was.
-        self._thinned_to = last_id or 0
-        if dropped:
-            log.error("spool is nearly full: samples dropped", samples=dropped, kept_of=KEEP_EVERY)
+        self._note_thinned(last_id, dropped)
         return int(dropped)
+
+    def _note_thinned(self, last_id: int | None, dropped: int) -> None:
+        now_s = time.monotonic()
+        self._thinned_in_pass += dropped
+        if last_id is None:  # after the last piece the first one again: a tenth of it is left
+            if not self._thinned_in_pass:
+                self._no_thinning_before_s = now_s + THIN_PAUSE_S
+            self._thinned_in_pass = 0
+        self._thinned_to = last_id or 0
+        if dropped and now_s >= self._no_word_before_s:
+            self._no_word_before_s = now_s + THIN_PAUSE_S
+            log.error("spool is nearly full: samples are dropped", kept_of=KEEP_EVERY)
 
     async def newest_before(self, moments: Mapping[str, datetime]) -> dict[str, datetime]:
         """Each host's newest slot before its moment; hosts without one are left out."""
@@ -203,7 +218,10 @@ class Spool:
         ]
 
     async def mark_committed(self, row_ids: Sequence[int]) -> None:
-        """Notes that PostgreSQL has these. They are deleted KEEP_COMMITTED_S later."""
+        """Notes that PostgreSQL has these. They are deleted KEEP_COMMITTED_S later.
+
+        At once where the file is too full for the note: else it could never be emptied again.
+        """
         at_s = self._now_s()
         marks = [{"id": row_id, "at_s": at_s} for row_id in row_ids]
 
@@ -211,11 +229,19 @@ class Spool:
             marked = conn.executemany(self._sql["mark_committed"], marks).rowcount
             return marked, self._read_oldest(conn)
 
+        def delete(conn: sqlite3.Connection) -> tuple[int, float | None]:
+            deleted = conn.executemany(self._sql["delete_committed"], marks).rowcount
+            return deleted, self._read_oldest(conn)
+
         def note(outcome: tuple[int, float | None]) -> None:
             marked, self._oldest_at_s = outcome
             self._depth -= marked
 
-        await self._thread.run(mark, note)
+        try:
+            await self._thread.run(mark, note)
+        except StoreError as err:
+            log.warning("spool can't note what is stored, deletes it", reason=str(err))
+            await self._thread.run(delete, note)
         if at_s - self._purged_at_s >= PURGE_EVERY_S:
             await self.purge()
 

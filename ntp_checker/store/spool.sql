@@ -18,6 +18,9 @@ SELECT id, host, slot_us, lease_epoch, payload
 -- name: mark_committed
 UPDATE sample SET committed_at_s = :at_s WHERE id = :id AND committed_at_s IS NULL;
 
+-- name: delete_committed
+DELETE FROM sample WHERE id = :id AND committed_at_s IS NULL;
+
 -- name: purge_samples
 DELETE FROM sample
  WHERE id IN (SELECT id FROM sample WHERE committed_at_s < :before_s LIMIT :limit);
