@@ -21,6 +21,7 @@ from ntp_checker.errors import StoreError
 from ntp_checker.model import FailureKind, JudgedSample
 from ntp_checker.store.queries import load_queries
 from ntp_checker.store.spool_file import lock_file, open_file, used_bytes
+from ntp_checker.store.spool_thinner import Thinner
 from ntp_checker.store.sqlite_thread import SqliteThread
 
 log = structlog.get_logger()
@@ -33,14 +34,6 @@ PURGE_PAGES = 2_000
 REJECTED_KEPT = 1_000
 #: A day of 10,000 hosts at 30 s without a database needs 60 GB; a disk of our own is not a given.
 MAX_BYTES = 8 * 1024**3
-#: From this part of MAX_BYTES on the spool is thinned out, the oldest first: of each host every
-#: so-many-th sample stays, the others leave a mark of a few bytes. Again, if that is not enough.
-THIN_ABOVE_RATIO = 0.75
-KEEP_EVERY = 10
-#: A piece has this many rows, or enough of them for each host to lose some.
-THIN_ROWS = 5_000
-#: After a pass over all of it that found nothing to drop; also between two words about it.
-THIN_PAUSE_S = 10.0
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -67,11 +60,6 @@ class Spool:
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES) -> None:
         self.path = path
-        self._thin_above_bytes = round(max_bytes * THIN_ABOVE_RATIO)
-        self._thinned_to = 0  #: row id
-        self._thinned_in_pass = 0  #: samples
-        self._is_thinning = False
-        self._no_thinning_before_s = self._no_word_before_s = 0.0  #: monotonic
         self._hosts: set[str] = set()  #: that were appended for since the start
         self._lock = lock_file(path)
         try:
@@ -88,6 +76,7 @@ class Spool:
         self._oldest_at_s = self._read_oldest(conn)
         self._purged_at_s = self._now_s()
         self._thread = SqliteThread(conn, name=f"spool {path}")
+        self._thinner = Thinner(self._thread, self._sql, max_bytes=max_bytes)
 
     @property
     def depth(self) -> int:
@@ -141,47 +130,8 @@ class Spool:
                 self._oldest_at_s = at_s
 
         _, used = await self._thread.run_joined(insert, note)
-        may_thin = not self._is_thinning and time.monotonic() >= self._no_thinning_before_s
-        if used > self._thin_above_bytes and may_thin:
-            await self.thin()
-
-    async def thin(self) -> int:
-        """Thins out the next piece of what PostgreSQL does not have; how many samples that cost.
-
-        Each of their slots still gets its row, which says `dropped`.
-        """
-        rows = max(THIN_ROWS, 2 * KEEP_EVERY * len(self._hosts))
-        piece = {"after_id": self._thinned_to, "rows": rows, "keep_every": KEEP_EVERY}
-
-        def drop(conn: sqlite3.Connection) -> tuple[int | None, int]:
-            last_id: int | None = conn.execute(self._sql["next_to_thin"], piece).fetchone()[0]
-            if last_id is None:
-                return None, 0
-            conn.execute(self._sql["choose_to_thin"], {**piece, "last_id": last_id})
-            dropped = conn.execute(self._sql["thin_out"]).rowcount
-            conn.execute(self._sql["leave_marks"])
-            conn.execute(self._sql["forget_thinned"])
-            return last_id, dropped
-
-        self._is_thinning = True
-        try:
-            last_id, dropped = await self._thread.run(drop)
-        finally:
-            self._is_thinning = False
-        self._note_thinned(last_id, dropped)
-        return int(dropped)
-
-    def _note_thinned(self, last_id: int | None, dropped: int) -> None:
-        now_s = time.monotonic()
-        self._thinned_in_pass += dropped
-        if last_id is None:  # after the last piece the first one again: a tenth of it is left
-            if not self._thinned_in_pass:
-                self._no_thinning_before_s = now_s + THIN_PAUSE_S
-            self._thinned_in_pass = 0
-        self._thinned_to = last_id or 0
-        if dropped and now_s >= self._no_word_before_s:
-            self._no_word_before_s = now_s + THIN_PAUSE_S
-            log.error("spool is nearly full: samples are dropped", kept_of=KEEP_EVERY)
+        if self._thinner.is_due(used):
+            await self._thinner.thin(len(self._hosts))
 
     async def newest_before(self, moments: Mapping[str, datetime]) -> dict[str, datetime]:
         """Each host's newest slot before its moment; hosts without one are left out."""

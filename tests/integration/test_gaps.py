@@ -13,7 +13,7 @@ from ntp_checker.gaps import SlotLog, fill_since_last_run, spool_missed
 from ntp_checker.model import Host
 from ntp_checker.rollup import roll_up_all
 from ntp_checker.schedule import Slots
-from ntp_checker.store import spool as spool_module
+from ntp_checker.store import spool_thinner
 from ntp_checker.store.hosts import sync_hosts
 from ntp_checker.store.leases import take_all
 from ntp_checker.store.pool import CheckerPool
@@ -247,7 +247,7 @@ def kinds_by_host(conn: Conn, hosts: Sequence[str]) -> dict[str, Counter[str | N
 async def test_spool_that_is_nearly_full_thins_out_and_keeps_every_slot(
     conn: Conn, checker_pool: CheckerPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spool_module, "THIN_ROWS", 300)
+    monkeypatch.setattr(spool_thinner, "PIECE_ROWS", 300)
     hosts = [f"h{n}" for n in range(5)]
     spool = Spool(tmp_path / "small.sqlite3", max_bytes=2_000_000)
     _, epochs = await watch(checker_pool, spool.owner, *hosts)
@@ -266,7 +266,7 @@ async def test_spool_that_is_nearly_full_thins_out_and_keeps_every_slot(
         kept, dropped = by_host[host][None], by_host[host]["dropped"]
         assert kept + dropped == slots
         assert dropped > 100
-        assert kept > dropped / spool_module.KEEP_EVERY - 2
+        assert kept > dropped / spool_thinner.KEEP_EVERY - 2
     # Each host's newest sample was no prey, so that what is true now is right.
     newest = conn.execute("SELECT DISTINCT slot_at FROM metrics.latest").fetchall()
     assert newest == [(NOW - timedelta(seconds=1),)]
@@ -275,13 +275,13 @@ async def test_spool_that_is_nearly_full_thins_out_and_keeps_every_slot(
 async def test_thinning_goes_over_the_file_again_when_once_is_not_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spool_module, "THIN_ROWS", 1_000)
+    monkeypatch.setattr(spool_thinner, "PIECE_ROWS", 1_000)
     spool = Spool(tmp_path / "spool.sqlite3")
     await spool.append_all(
         [judged_sample("a", NOW + timedelta(seconds=n)) for n in range(1_000)], 1
     )
 
-    dropped = [await spool.thin() for _ in range(5)]
+    dropped = [await spool._thinner.thin(1) for _ in range(5)]
     left = [row for row in await spool.read_uncommitted(2_000) if row.payload]
     await spool.close()
 

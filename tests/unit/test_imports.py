@@ -79,7 +79,7 @@ OWNERS = {
     "asyncssh": ("collect.ssh", "collect.ssh_keys"),
     "psycopg": ("store",),
     "psycopg_pool": ("store",),
-    "sqlite3": ("store.spool", "store.spool_file", "store.sqlite_thread"),
+    "sqlite3": ("store.spool", "store.spool_file", "store.spool_thinner", "store.sqlite_thread"),
     "flask": ("web",),
     "werkzeug": ("web",),
     "jinja2": ("web",),

@@ -203,7 +203,7 @@ async def test_full_disk_fails_the_append_and_the_next_one_goes_on(path: Path) -
         with pytest.raises(StoreError, match="full"):
             await fill(spool)
         stored = await spool.read_uncommitted(100_000)
-        assert len(stored) == spool.depth > 1_000  # the most of them thinned out by then
+        assert len(stored) == spool.depth > 200  # the most of them thinned out by then
 
         await spool.mark_committed([row.row_id for row in stored])
         assert spool.depth == 0
