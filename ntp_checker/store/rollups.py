@@ -76,12 +76,12 @@ async def _pick_buckets(conn: CheckerConnection, tier: Tier) -> tuple[list[datet
     """Starts of dirty buckets for one run, one at least if there is any; whether more are left."""
     found = await conn.execute(_query("pick_buckets", tier), {"limit": tier.max_buckets + 1})
     picked: list[datetime] = []
-    buckets = 0
-    for bucket_at, hosts in await found.fetchall():
-        if picked and buckets + hosts > tier.max_buckets:
+    marks = 0
+    for bucket_at, of_bucket in await found.fetchall():
+        if picked and marks + of_bucket > tier.max_buckets:
             return picked, True
         picked.append(bucket_at)
-        buckets += hosts
+        marks += of_bucket
     return picked, False
 
 

@@ -14,8 +14,8 @@ SELECT set_config('work_mem', '64MB', true);
 SELECT extract(epoch FROM kept_from_at)::double precision FROM metrics.raw_retention FOR SHARE;
 
 -- name: pick_buckets
--- The newest first: they are looked at.
-SELECT bucket_at, count(DISTINCT host_id) AS hosts
+-- The newest first: they are looked at. Marks are more than hosts, but quickly counted.
+SELECT bucket_at, count(*) AS marks
   FROM {dirty}
  GROUP BY bucket_at
  ORDER BY bucket_at DESC
