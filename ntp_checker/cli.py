@@ -25,6 +25,8 @@ from ntp_checker.logs import configure_logging
 from ntp_checker.model import HasGps
 from ntp_checker.targets import name_apart
 
+#: Into a pipe or a file no line is broken.
+UNBOUND_WIDTH = 1_000
 EXIT_FAILED, EXIT_USAGE, EXIT_UNKNOWN = 1, 2, 3
 
 
@@ -57,7 +59,7 @@ def check(targets: tuple[str, ...], gps: bool, form: str | None) -> None:
     elif form == "plugin":
         click.echo(as_plugin_line(checked, {host.name: host.limits for host in hosts}))
     else:
-        Console().print(as_text(checked))
+        Console(width=None if sys.stdout.isatty() else UNBOUND_WIDTH).print(as_text(checked))
     sys.exit(EXIT_STATUS[overall_status(checked)])
 
 
@@ -117,14 +119,14 @@ def trust(target: str, fingerprint: str | None) -> None:
     path = settings.ssh_known_hosts_path
     key = asyncio.run(fetch_host_key(host, path))
     click.echo(f"{host.target} shows {key.line.split()[1]} {key.fingerprint}")
+    if fingerprint is not None and fingerprint != key.fingerprint:
+        raise NtpCheckerError(f"{host.target} does not have the key {fingerprint}: nothing written")
     if key.known:
         click.echo(f"{path} has this key already")
         return
     if known_lines(path, host):
         click.secho(f"ANOTHER KEY for this host is in {path}.", bold=True)
         click.echo("The host was set up anew, or somebody stands between you and it.")
-    if fingerprint is not None and fingerprint != key.fingerprint:
-        raise NtpCheckerError(f"{host.target} does not have the key {fingerprint}: nothing written")
     question = "Compare it with `ssh-keygen -lf` on the host. Trust it from now on?"
     if fingerprint is None and not click.confirm(question):
         raise NtpCheckerError("not trusted, nothing written")
@@ -141,11 +143,12 @@ def authorize(form: str | None, path: str) -> None:
     from ntp_checker.collect.restricted import authorized_keys_line, forced_command_script
     from ntp_checker.collect.ssh_keys import load_public_key
 
+    if form == "script":  # is the same for every key
+        click.echo(forced_command_script(), nl=False)
+        return
     settings = _settings()
     line = authorized_keys_line(load_public_key(settings.ssh_key_path), path)
-    if form == "script":
-        click.echo(forced_command_script(), nl=False)
-    elif form == "line":
+    if form == "line":
         click.echo(line)
     else:
         click.echo(f"# 1. On the host, as root: this script in {path}, mode 755")
@@ -257,6 +260,7 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(EXIT_UNKNOWN if is_check else error.exit_code)
     except click.Abort:
+        click.echo("ntp-checker: given up, nothing done", err=True)
         sys.exit(EXIT_UNKNOWN if is_check else 130)
     except (ConfigError, SchemaMismatch) as error:
         _fail(error, EXIT_UNKNOWN if is_check else EXIT_USAGE)
