@@ -28,6 +28,7 @@ from ntp_checker.errors import (
     Unreachable,
 )
 from ntp_checker.model import Capture, Host
+from ntp_checker.resources import command_name
 from ntp_checker.rules.look import HOST_KEY_CHANGED_STAGE
 
 #: A kept connection never notices a revoked key or a changed host key: log in afresh.
@@ -181,7 +182,9 @@ class SshShell:
             raise attempt.unreachable(error) from error
         except asyncssh.PermissionDenied as error:
             raise AuthRejected(
-                f"{host.target} refuses our key for user {attempt.user}", stage="authenticate"
+                f"{host.target} refuses our key: add its public half to ~/.ssh/authorized_keys "
+                "of that account there",
+                stage="authenticate",
             ) from error
         except (asyncssh.Error, OSError) as error:
             raise attempt.unreachable(error) from error
@@ -221,14 +224,12 @@ class _Attempt(asyncssh.SSHClient):
 
     def __init__(self, known_hosts_path: Path) -> None:
         self.stage = "connect"
-        self.user = ""
         self.is_known = False
         self._known_hosts_path = known_hosts_path
         self._known_hosts = read_known_hosts(known_hosts_path)
 
-    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+    def connection_made(self, _conn: asyncssh.SSHClientConnection) -> None:
         self.stage = "handshake"
-        self.user = conn.get_extra_info("username", "")
 
     def match(self, host: str, _address: str, port: int | None) -> Sequence[Sequence[object]]:
         """See known_keys. A host that is there at all is known."""
@@ -242,12 +243,12 @@ class _Attempt(asyncssh.SSHClient):
         if self.is_known:
             return HostKeyRejected(
                 f"the host key of {host.target} is not the one in {known_hosts}: if that is "
-                f"meant to be, run `ntp-checker trust {host.target}`",
+                f"meant to be, run `{command_name()} trust {host.target}`",
                 stage=HOST_KEY_CHANGED_STAGE,
             )
         return HostKeyRejected(
             f"the host key of {host.target} is not in {known_hosts}: "
-            f"run `ntp-checker trust {host.target}`",
+            f"run `{command_name()} trust {host.target}`",
             stage=UNKNOWN_HOST_KEY_STAGE,
         )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,6 +86,8 @@ def say_error(error: Exception) -> str:
     """Why there is no connection, in words; some of these errors have none."""
     if isinstance(error, TimeoutError):  # has no text of its own
         return "time ran out"
+    if isinstance(error, socket.gaierror):
+        return error.strerror or str(error)
     if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
         return os.strerror(error.errno)
     return str(error) or type(error).__name__
