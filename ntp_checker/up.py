@@ -37,7 +37,6 @@ def run_up(settings: Settings) -> int:
     # Held here as well, the embedded server outlives a part that is restarted by hand.
     with database(settings):
         parts = {name: _start(name, stop) for name in _PARTS}
-        log.info("open the dashboard", url=f"http://{settings.listen}/")
         stop.wait()
         ended = {name: part.poll() for name, part in parts.items()}
         _stop(list(parts.values()))

@@ -181,7 +181,9 @@ def view_host(host: HostNow, fleet: FleetNow, interval_s: float) -> HostView:
         source=selected.get("address"),
         reach=selected.get("reach"),
         gps=sample.get("gps"),
-        gps_failed=any(failure.get("part") == "gps" for failure in failures),
+        # Without a problem nobody asked for GPS: gpspipe happens to be there, and no receiver.
+        gps_failed=bool(sample.get("problems"))
+        and any(failure.get("part") == "gps" for failure in failures),
         problems=sample.get("problems") or [],
         failures=failures,
     )
