@@ -59,10 +59,17 @@ def parse_targets(text: str, default_user: str | None = None) -> tuple[Host, ...
     """Hosts of a comma-separated list; blanks and empty entries are dropped.
 
     Each name is unique: hosts that share their host part are named `host:port`. Raises
-    ConfigError if that does not tell them apart either.
+    ConfigError that names every mistake, or if the names don't tell hosts apart either.
     """
-    texts = [target.strip() for target in text.split(",")]
-    return name_apart([parse_target(target, default_user) for target in texts if target])
+    hosts, mistakes = [], []
+    for target in filter(None, map(str.strip, text.split(","))):
+        try:
+            hosts.append(parse_target(target, default_user))
+        except ConfigError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise ConfigError("; ".join(mistakes))
+    return name_apart(hosts)
 
 
 def name_apart(hosts: Sequence[Host]) -> tuple[Host, ...]:

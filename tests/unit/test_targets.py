@@ -78,3 +78,11 @@ def test_names_when_hosts_share_an_address_then_the_port_tells_them_apart() -> N
 def test_names_when_the_port_does_not_tell_them_apart_then_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="listed twice"):
         parse_targets(text)
+
+
+def test_targets_when_several_are_wrong_then_each_is_named() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_targets("a b, good, c;d")
+
+    assert "'a b'" in str(caught.value)
+    assert "'c;d'" in str(caught.value)
