@@ -1,6 +1,6 @@
 """The rig's NTP servers and refclocks make of a real chronyd what they are meant to."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ def _shift_s() -> float:
 
 
 @pytest.fixture(scope="module")
-def hosts(rig: Rig) -> Mapping[str, RigHost]:
+def hosts(rig: Rig) -> Iterator[Mapping[str, RigHost]]:
     shift_s = _shift_s()
     wanted: dict[str, dict[str, Any]] = {
         name: {
@@ -44,7 +44,10 @@ def hosts(rig: Rig) -> Mapping[str, RigHost]:
         "date_shift_s": shift_s,
     }
     wanted["refclock"] = {"chrony": ChronyState.REFCLOCK}
-    return rig.group(wanted)
+    hosts = rig.group(wanted)
+    yield hosts
+    for host in hosts.values():  # their names are free for others again
+        rig.retire(host)
 
 
 def _sources(host: RigHost) -> list[list[str]]:
