@@ -67,10 +67,14 @@ class HostWatch:
         await old.close()
 
     async def end(self) -> None:
-        """Lets a look that is under way finish, then looks no more and closes the session."""
+        """The same as `finish`, and closes the session."""
+        await self.finish()
+        await self.close()
+
+    async def finish(self) -> None:
+        """Lets a look that is under way finish, then looks no more."""
         async with self._looking:
             self.cancel()
-        await self.close()
 
     def cancel(self) -> None:
         """Ends the looking at once."""
@@ -135,8 +139,13 @@ class Watch:
                 watch.judge_by(host)
         await asyncio.gather(*work)
 
-    def cancel(self) -> None:
-        """Ends all looking at once."""
+    async def finish(self, limit_s: float) -> None:
+        """Ends all looking; looks under way may take `limit_s` seconds yet."""
+        ending = [asyncio.create_task(watch.finish()) for watch in self._hosts.values()]
+        if ending:
+            _, late = await asyncio.wait(ending, timeout=limit_s)
+            for task in late:
+                task.cancel()
         for watch in self._hosts.values():
             watch.cancel()
 
