@@ -31,9 +31,10 @@ check: dev
 	$(PYTHON) -m pytest -q tests/unit/test_imports.py
 	@PATH="$$PWD/.venv/bin:$$PATH" scripts/check_files.sh
 
+# Most tests wait for a daemon: four at a time keep two cores busy. A file's tests stay together.
 test: dev assets check
 	$(PYTHON) -m tests.rig.fetch
-	$(PYTHON) -m pytest $$(for suite in $(SUITES); do if [ -d $$suite ]; then echo $$suite; fi; done)
+	$(PYTHON) -m pytest -n 4 --dist loadfile $$(for suite in $(SUITES); do if [ -d $$suite ]; then echo $$suite; fi; done)
 
 # The checker killed 50 times at random instants; `make test` does it 8 times.
 kills: dev

@@ -64,8 +64,9 @@ def fleet(fleet_url: str) -> Iterator[DashboardProcess]:
         yield dashboard
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Of one module: as long as it lives, Playwright's loop runs, and no other can."""
     # Chromium's own sandbox cannot be had as root.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
