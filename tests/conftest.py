@@ -1,5 +1,6 @@
-"""What several kinds of tests stand on: real monitored hosts."""
+"""What several kinds of tests stand on: real monitored hosts, and signals as a terminal has them."""
 
+import signal
 from collections.abc import Callable, Generator, Iterator
 
 import pytest
@@ -7,6 +8,14 @@ import pytest
 from tests.rig import Rig, RigHost
 
 _HOSTS = pytest.StashKey[list[RigHost]]()
+
+
+def pytest_configure() -> None:
+    """Started by nohup or in the background, the processes of tests would not hear these."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            own = signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, own)
 
 
 @pytest.fixture(scope="session")

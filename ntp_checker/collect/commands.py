@@ -61,8 +61,14 @@ def gps_command() -> str:
 
 
 def gps_script() -> str:
-    """The shell text behind gps_command."""
-    return framed("gpspipe", f"{_timeout(GPS_TIMEOUT_S)} gpspipe -w -uu -x {GPS_LISTEN_S}")
+    """The shell text behind gps_command.
+
+    gpspipe knows -x since 3.18; an older one is ended by `timeout`, which here is no failure.
+    """
+    knows_x = f'{_timeout(1)} gpspipe -h 2>&1 | grep -q -e "-x "'
+    by_itself = f"{_timeout(GPS_TIMEOUT_S)} gpspipe -w -uu -x {GPS_LISTEN_S}"
+    ended = f"{_timeout(GPS_LISTEN_S)} gpspipe -w -uu; s=$?; [ $s -eq 124 ] || (exit $s)"
+    return framed("gpspipe", f"{{ if {knows_x}; then {by_itself}; else {ended}; fi; }}")
 
 
 def channel_command() -> str:

@@ -52,8 +52,27 @@ def _gpspipe(script: str) -> Callable[[RigHost], None]:
     return lambda host: host.replace_program("gpspipe", f"#!/bin/sh\n{script}\n")
 
 
+def _make_gpspipe_old(host: RigHost) -> None:
+    """Before 3.18 gpspipe knew no -x; else it did what it does now."""
+    new = (host.bin / "gpspipe").read_text("utf-8").partition("\n")[2]
+    host.replace_program(
+        "gpspipe",
+        f"""#!/bin/sh
+for option in "$@"; do
+    case $option in
+        -h) exec echo "Usage: gpspipe [OPTIONS] [server[:port[:device]]]" ;;
+        -x) echo "gpspipe: invalid option -- 'x'"; exit 1 ;;
+    esac
+done
+{new}""",
+    )
+
+
 FAULTS = {
     "3D fix": Fault(status="ok", host=lambda _: FIX, judges_gps=True),
+    "3D fix by a gpspipe without -x": Fault(
+        status="ok", host=lambda _: FIX, break_it=_make_gpspipe_old, judges_gps=True
+    ),
     "3D fix and PPS": Fault(
         status="ok", host=lambda _: FIX | {"chrony": ChronyState.REFCLOCK}, judges_gps=True
     ),

@@ -3,7 +3,9 @@
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from ntp_checker.collect.ssh import SshShell
 from ntp_checker.collect.ssh_keys import load_credentials
 from ntp_checker.model import FailureKind, GpsMode, Part, Sample
 from ntp_checker.targets import parse_target
-from tests.rig import GpsFeed, Rig, RigHost
+from tests.rig import Cut, GpsFeed, Rig, RigHost
 from tests.rig.processes import wait_until
 
 StartHost = Callable[..., RigHost]
@@ -39,18 +41,20 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _probe(rig: Rig, host: RigHost) -> Probe:
-    target = parse_target(host.target)
+def _probe(rig: Rig, host: RigHost, port: int | None) -> Probe:
+    target = replace(parse_target(host.target), port=port or host.port)
     credentials = load_credentials(rig.ssh_key_path, rig.known_hosts_path)
     shell = SshShell(target, credentials)
     return Probe(target, shell, interval_s=10.0, deadline_s=8.0, now=_now)
 
 
-def _look(rig: Rig, host: RigHost, *between: Callable[[], object]) -> list[Sample]:
+def _look(
+    rig: Rig, host: RigHost, *between: Callable[[], object], port: int | None = None
+) -> list[Sample]:
     """Four looks (so that the channel is in use), then one after each of `between`."""
 
     async def look() -> list[Sample]:
-        probe = _probe(rig, host)
+        probe = _probe(rig, host, port)
         try:
             samples = [await probe.look_once(_now())]
             samples += [await probe.look(_now()) for _ in range(3)]
@@ -101,6 +105,27 @@ def test_restricted_key_when_chronyd_is_frozen_then_the_deadline_is_named(
     tracking = frozen.failure_of(Part.TRACKING)
     assert tracking is not None
     assert tracking.kind is FailureKind.DEADLINE
+
+
+@pytest.mark.timeout(240)
+def test_restricted_key_when_the_line_is_cut_then_its_loop_ends_within_90_s(
+    rig: Rig, restricted: RigHost
+) -> None:
+    link = rig.new_faulty_link(restricted, Cut.SILENCE, after_bytes=sys.maxsize)
+    running: list[int] = []
+
+    def pull() -> None:
+        running.extend(restricted.session_pids())
+        link.pull()
+
+    silent = _look(rig, restricted, pull, port=link.port)[-1]
+    began_s = time.monotonic()
+    restricted.wait_no_sessions(timeout_s=90)
+    took_s = time.monotonic() - began_s
+
+    assert running
+    assert silent.failures != ()
+    assert took_s > 30, "its processes were told of the cut"
 
 
 @pytest.mark.parametrize(
@@ -201,7 +226,7 @@ def test_killed_checker_when_gone_then_nothing_of_it_is_left_on_the_host(
     rig: Rig, restricted: RigHost
 ) -> None:
     async def look_and_vanish() -> None:
-        probe = _probe(rig, restricted)
+        probe = _probe(rig, restricted, None)
         for _ in range(3):
             await probe.look(_now())
         wait_until(restricted.session_pids, "a channel is open")

@@ -31,8 +31,13 @@ class FaultyLink:
         self._server = server
         self._listener = socket.create_server((self.address, self.port))
         self._stop_read, self._stop_write = socket.socketpair()  # once written, readable for all
+        self._pull_read, self._pull_write = socket.socketpair()  # the same
         self._threads = [threading.Thread(target=self._serve, name="faulty link", daemon=True)]
         self._threads[0].start()
+
+    def pull(self) -> None:
+        """Cuts every connection now, in silence: neither end is told, however long it waits."""
+        self._pull_write.send(b".")
 
     def close(self) -> None:
         """Ends it and its connections."""
@@ -41,7 +46,8 @@ class FaultyLink:
         self._stop_write.send(b".")
         for thread in self._threads:
             thread.join(timeout=5)
-        for sock in (self._listener, self._stop_read, self._stop_write):
+        pairs = (self._stop_read, self._stop_write, self._pull_read, self._pull_write)
+        for sock in (self._listener, *pairs):
             sock.close()
 
     def _serve(self) -> None:
@@ -58,13 +64,18 @@ class FaultyLink:
         with suppress(OSError), client, socket.create_connection(self._server, 5.0) as server:
             left = self.after_bytes
             while left > 0:
-                ready, _, _ = select.select([self._stop_read, client, server], [], [])
-                if self._stop_read in ready:
+                stops = [self._stop_read, self._pull_read]
+                ready, _, _ = select.select([*stops, client, server], [], [])
+                if self._pull_read in ready:
+                    select.select([self._stop_read], [], [])
+                if self._stop_read in ready or self._pull_read in ready:
                     return
                 for source, sink in ((client, server), (server, client)):
                     if source not in ready:
                         continue
-                    words = source.recv(left if source is server else _CHUNK_BYTES)
+                    words = source.recv(
+                        min(left, _CHUNK_BYTES) if source is server else _CHUNK_BYTES
+                    )
                     if not words:
                         return
                     sink.sendall(words)

@@ -165,7 +165,9 @@ def test_command_when_a_program_prints_no_last_newline_then_its_end_is_seen(
     tmp_path: Path,
 ) -> None:
     for name in ("chronyc", "gpspipe"):
-        (tmp_path / name).write_text('#!/bin/sh\nprintf "%s" "$*"\nexit 1\n')
+        (tmp_path / name).write_text(
+            '#!/bin/sh\n[ "$1" != -h ] || exec echo "  -x SEC"\nprintf "%s" "$*"\nexit 1\n'
+        )
         (tmp_path / name).chmod(0o755)
     prefix = f"export PATH={tmp_path}:$PATH"
 
