@@ -3,6 +3,15 @@
 Missing is None, never 0, -1 or "".
 """
 
+from ntp_checker.model.alert import (
+    Acknowledgement,
+    Alert,
+    AlertKey,
+    AlertPolicy,
+    AlertState,
+    Transition,
+    TransitionKind,
+)
 from ntp_checker.model.host import DEFAULT_LIMITS, Host, Limits
 from ntp_checker.model.sample import (
     Capture,
@@ -40,6 +49,11 @@ from ntp_checker.model.words import (
 
 __all__ = [
     "DEFAULT_LIMITS",
+    "Acknowledgement",
+    "Alert",
+    "AlertKey",
+    "AlertPolicy",
+    "AlertState",
     "Capture",
     "Evidence",
     "Failure",
@@ -67,6 +81,8 @@ __all__ = [
     "SourceStats",
     "Status",
     "Tracking",
+    "Transition",
+    "TransitionKind",
     "Verdict",
     "worst_status",
 ]
