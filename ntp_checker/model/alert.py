@@ -89,6 +89,7 @@ class Transition:
     limit: float | None = None
     unit: str = ""
     reason: str  #: one sentence for people
+    is_quiet: bool = False  #: for the record only: the alert flaps, and that was said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ LAYERS = (
         "rules",
         "alerting",
         "message",
+        "routing",
         "targets",
         "codec",
         "empty_slot",
@@ -60,6 +61,7 @@ ONLY_SEES = {
     "parse": ("model", "errors"),
     "rules": ("model", "errors"),
     "alerting": ("model", "errors"),
+    "routing": ("model", "errors"),
     "web": (
         "model",
         "errors",
@@ -73,7 +75,7 @@ ONLY_SEES = {
 }
 #: Pure modules: nothing foreign at all, but for what is named. orjson refuses NaN and lone
 #: surrogates, which PostgreSQL would refuse later.
-PURE = {"errors": (), "model": (), "parse": ("orjson",), "rules": (), "alerting": ()}
+PURE = {"errors": (), "model": (), "parse": ("orjson",), "rules": (), "alerting": (), "routing": ()}
 #: Each of these libraries is imported only in these files and folders.
 OWNERS = {
     "asyncssh": ("collect.ssh", "collect.ssh_keys"),
