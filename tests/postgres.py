@@ -18,6 +18,7 @@ import psycopg
 
 from ntp_checker.embedded_binaries import Binaries, choose_binaries, copy_wheel
 from tests.rig.processes import wait_until
+from tests.rig.reaper import started_ticks
 
 #: PostgreSQL refuses to run as root; this uid owns nothing else.
 NOBODY = 65534
@@ -87,10 +88,15 @@ class PostgresServer:
         assert Path(where) == self.data, "another server answers on this socket"
 
     def kill(self) -> None:
-        """kill -9 of the postmaster; its children notice by themselves."""
+        """kill -9 of the postmaster; its children notice by themselves, and are waited for."""
         assert self._process
+        children = self._children()
         self._process.kill()
         self._process.wait()
+        wait_until(
+            lambda: all(started_ticks(pid) is None for pid in children),
+            "the killed server's children are gone",
+        )
 
     def freeze(self) -> None:
         """Stops the postmaster and all its children from running, as a hung machine would."""
@@ -155,11 +161,16 @@ class PostgresServer:
 
     def _signal_all(self, number: signal.Signals) -> None:
         assert self._process
-        parent = self._process.pid
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-        for pid in (parent, *map(int, children)):
+        for pid in (self._process.pid, *self._children()):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
+
+    def _children(self) -> list[int]:
+        assert self._process
+        parent = self._process.pid
+        return [
+            int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        ]
 
 
 def _chosen() -> list[Path] | None:
