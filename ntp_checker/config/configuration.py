@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from ntp_checker.config.channels import read_channels, with_ses
 from ntp_checker.config.document import Node, decode_text, parse_document, read_text
 from ntp_checker.config.environment import (
     CONFIG_VARIABLE,
@@ -18,6 +19,7 @@ from ntp_checker.config.environment import (
 from ntp_checker.config.hosts import FileHosts, read_hosts
 from ntp_checker.config.limits import Overrides
 from ntp_checker.config.mistakes import Mistakes, shown
+from ntp_checker.config.routes import read_policy, read_routes
 from ntp_checker.config.settings import (
     FIELDS,
     SCALAR_FIELDS,
@@ -30,7 +32,7 @@ from ntp_checker.errors import ConfigError
 from ntp_checker.model import Host, Limits
 from ntp_checker.targets import parse_targets
 
-SECTIONS = ("hosts", "groups", "roles", "limits")
+SECTIONS = ("hosts", "groups", "roles", "limits", "channels", "routes", "alerting")
 #: Keys at the top of the file.
 FILE_KEYS = (*SCALAR_FIELDS, *(f"{name}_file" for name in SECRETS), *SECTIONS)
 DEFAULT_ORIGIN = "default"
@@ -90,7 +92,8 @@ def load_configuration(environ: Mapping[str, str], content: bytes | None = None)
     default_user = user if isinstance(user, str) else None
     of_file = read_hosts(reader, sections, default_user)
     hosts = _choose_hosts(found, of_file, default_user, mistakes)
-    settings = _check(found, hosts, of_file.plain_limits, mistakes)
+    alerting = _read_alerting(reader, sections, found, of_file)
+    settings = _check(found, hosts, of_file.plain_limits, alerting, mistakes)
     origins = {name: entry.origin for name, entry in found.items()}
     if "hosts" in sections and "hosts" not in found:
         origins["hosts"] = reader.place(sections["hosts"], "hosts").origin
@@ -201,13 +204,40 @@ def _choose_hosts(
     return tuple(replace(host, limits=of_file.plain_limits) for host in hosts)
 
 
+def _read_alerting(
+    reader: Reader,
+    sections: Mapping[str, Node],
+    found: Mapping[str, _Found],
+    of_file: FileHosts,
+) -> Mapping[str, object]:
+    """Channels, routes and policy, as fields of Settings."""
+    channels = read_channels(reader, sections.get("channels"))
+    pair = [found[name] for name in ("ses_from", "ses_to") if name in found]
+    if len(pair) == 1:
+        pair[0].note(f"{pair[0].name}: ses_from and ses_to are needed both", reader.mistakes)
+    elif pair:
+        channels = with_ses(channels, *(str(entry.value) for entry in pair))
+    names = [channel.name for channel in channels]
+    return {
+        "channels": channels,
+        "routes": read_routes(reader, sections.get("routes"), names, of_file.group_names),
+        "alert_policy": read_policy(reader, sections.get("alerting")),
+    }
+
+
 def _check(
-    found: Mapping[str, _Found], hosts: tuple[Host, ...], plain_limits: Limits, mistakes: Mistakes
+    found: Mapping[str, _Found],
+    hosts: tuple[Host, ...],
+    plain_limits: Limits,
+    alerting: Mapping[str, object],
+    mistakes: Mistakes,
 ) -> Settings:
     """The settings, each in its range and all together. Raises ConfigError with every mistake."""
     values = {name: entry.value for name, entry in found.items() if name != "hosts"}
     try:
-        settings = Settings.model_validate({**values, "hosts": hosts, "plain_limits": plain_limits})
+        settings = Settings.model_validate(
+            {**values, "hosts": hosts, "plain_limits": plain_limits, **alerting}
+        )
     except ValidationError as error:
         for mistake in error.errors(include_url=False):
             name = str(mistake["loc"][0]) if mistake["loc"] else TOGETHER_FIELD

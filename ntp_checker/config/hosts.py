@@ -34,6 +34,7 @@ class FileHosts:
     plain_given: Overrides
     #: where the limits of each host, by name, were set
     given: Mapping[str, Overrides]
+    group_names: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,13 @@ def read_hosts(reader: Reader, sections: Mapping[str, Node], default_user: str |
                 drafts.append(draft)
     hosts = _name(reader, drafts)
     given = {host.name: draft.given for host, draft in zip(hosts, drafts, strict=True)}
-    return FileHosts(hosts=hosts, plain_limits=plain.limits, plain_given=plain.given, given=given)
+    return FileHosts(
+        hosts=hosts,
+        plain_limits=plain.limits,
+        plain_given=plain.given,
+        given=given,
+        group_names=frozenset(groups),
+    )
 
 
 def _read_groups(reader: Reader, node: Node | None) -> dict[str, Overrides]:

@@ -6,6 +6,11 @@ one value (a name listed twice, a warning above its critical limit) only `config
 
 from typing import Any
 
+from ntp_checker.config.alerting_schema import (
+    alerting_definitions,
+    alerting_properties,
+    object_schema,
+)
 from ntp_checker.config.configuration import field_schemas
 from ntp_checker.config.hosts import RESERVED_NAME
 from ntp_checker.config.limits import LIMIT_NAMES, MAX_NUMBER, RANGES, limit_kind
@@ -48,24 +53,22 @@ def file_schema() -> dict[str, Any]:
             "properties": {role.value: {"$ref": "#/$defs/section"} for role in Role},
         },
         "limits": {"$ref": "#/$defs/limits"},
+        **alerting_properties(),
     }
     return {
         "$schema": DIALECT,
         "title": "NTP Checker settings",
-        **_object(properties),
+        **object_schema(properties),
         "$defs": {
+            **alerting_definitions(),
             "host": _host_schema(),
-            "section": _object({"limits": {"$ref": "#/$defs/limits"}}),
+            "section": object_schema({"limits": {"$ref": "#/$defs/limits"}}),
             "limits": {
                 "description": "Host over group over role over these at the top of the file.",
-                **_object({name: _limit_schema(name) for name in LIMIT_NAMES}),
+                **object_schema({name: _limit_schema(name) for name in LIMIT_NAMES}),
             },
         },
     }
-
-
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
 def _host_schema() -> dict[str, Any]:
@@ -79,7 +82,7 @@ def _host_schema() -> dict[str, Any]:
         "has_gps": {"enum": has_gps, "default": HasGps.AUTO.value},
         "limits": {"$ref": "#/$defs/limits"},
     }
-    return {**_object(properties), "required": ["target"]}
+    return {**object_schema(properties), "required": ["target"]}
 
 
 def _limit_schema(name: str) -> dict[str, Any]:

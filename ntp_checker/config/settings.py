@@ -17,7 +17,16 @@ from pydantic import (
     model_validator,
 )
 
-from ntp_checker.model import DEFAULT_LIMITS, Host, Limits, Role
+from ntp_checker.config.addresses import check_address, split_addresses
+from ntp_checker.model import (
+    DEFAULT_LIMITS,
+    AlertPolicy,
+    ChannelSettings,
+    Host,
+    Limits,
+    Role,
+    Route,
+)
 from ntp_checker.targets import USER_PATTERN, parse_target
 
 #: A look takes at most this long by default, however long the interval is.
@@ -78,6 +87,10 @@ def _check_user(value: str) -> str:
     return value
 
 
+def _check_addresses(value: str) -> str:
+    return ",".join(split_addresses(value))
+
+
 def _url_schema(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
@@ -92,6 +105,8 @@ _DatabaseUrl = Annotated[
 ]
 _PublicUrl = Annotated[str, AfterValidator(_check_public_url), _url_schema("^https?://")]
 _User = Annotated[str, AfterValidator(_check_user)]
+_Address = Annotated[str, AfterValidator(check_address)]
+_Addresses = Annotated[str, AfterValidator(_check_addresses)]
 _Path = Annotated[Path, AfterValidator(_expand_home)]
 _Seconds = Annotated[float, Field(ge=0.1, le=86_400, allow_inf_nan=False)]
 
@@ -142,8 +157,18 @@ class Settings(BaseModel):
     """Whether a receiver's position may be kept in stored texts. False: it is cut at once."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least that is logged, on stderr."""
+    ses_from: _Address | None = None
+    """Sender of mails through Amazon SES; makes the channel `ses`, with `ses_to`."""
+    ses_to: _Addresses | None = None
+    """Recipients of that channel, with commas."""
     plain_limits: Limits = DEFAULT_LIMITS[Role.SERVER]
     """Limits of a target that is none of the configured hosts."""
+    channels: tuple[ChannelSettings, ...] = ()
+    """The ways on which alerts go out."""
+    routes: tuple[Route, ...] = ()
+    """Which alerts go to which channels; without any, all to all."""
+    alert_policy: AlertPolicy = AlertPolicy()
+    """When a problem becomes an alert, and when it is over."""
 
     @model_validator(mode="after")
     def _check_together(self) -> "Settings":
@@ -180,7 +205,8 @@ class Settings(BaseModel):
 #: The field that a mistake about several settings together is told at.
 TOGETHER_FIELD = "deadline_s"
 #: What the environment and the file can set; the rest is worked out from the file's limits.
-FIELDS = tuple(name for name in Settings.model_fields if name != "plain_limits")
+_OF_FILE = ("plain_limits", "channels", "routes", "alert_policy")
+FIELDS = tuple(name for name in Settings.model_fields if name not in _OF_FILE)
 #: Those with one value, by which the file's top-level keys are known, too.
 SCALAR_FIELDS = tuple(name for name in FIELDS if name != "hosts")
 #: Their value may hold a secret: it is never told, and can also be given as NAME_FILE.

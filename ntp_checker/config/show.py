@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from ntp_checker.config.configuration import DEFAULT_ORIGIN, Configuration
 from ntp_checker.config.settings import SCALAR_FIELDS, SECRETS
-from ntp_checker.model import HasGps, Host, Limits
+from ntp_checker.model import ChannelSettings, HasGps, Host, Limits, Route
 
 MASK = "***"
 #: libpq takes these as parameters of the URL, too.
@@ -43,10 +43,33 @@ def show_lines(configuration: Configuration) -> Iterator[str]:
         if name == "deadline_s" and value is None:
             text = f"{settings.look_deadline_s:g}"
         yield f"{name}: {text}  # {origins[name]}"
+    yield f"channels: {len(settings.channels)}"
+    for channel in settings.channels:
+        yield _channel_line(channel)
+    yield f"routes: {len(settings.routes)}"
+    for route in settings.routes:
+        yield f"  - {', '.join(route.channels)}: {_condition(route)}"
     yield f"hosts: {len(settings.hosts)}  # {origins['hosts']}"
     for host in settings.hosts:
         yield _host_line(host)
         yield from _limit_lines(configuration, host)
+
+
+def _channel_line(channel: ChannelSettings) -> str:
+    """Where it leads; a webhook's URL may be a secret as a whole, but for its server."""
+    where = ", ".join(channel.recipients) or urlsplit(channel.url or "").hostname or "default"
+    return f"  - {channel.name}: {channel.kind.value} to {where}"
+
+
+def _condition(route: Route) -> str:
+    words = [
+        *sorted(f"group {group}" for group in route.groups),
+        *sorted(severity.value for severity in route.severities),
+        *sorted(code.value for code in route.codes),
+    ]
+    if route.hours is not None:
+        words.append(f"{route.hours.begins:%H:%M} to {route.hours.ends:%H:%M}, {route.hours.zone}")
+    return ", ".join(words) or "everything"
 
 
 def _host_line(host: Host) -> str:
