@@ -1,5 +1,7 @@
 """What can go wrong, by kind. Where each kind ends is said beside it."""
 
+from enum import StrEnum
+
 
 class NtpCheckerError(Exception):
     """Root of every error this product raises on purpose; its text is for people."""
@@ -71,9 +73,22 @@ class RowsRefused(StoreError):
     """A value among these rows that PostgreSQL never takes; the writer finds which row it is."""
 
 
-class SendError(NtpCheckerError):
-    """A channel did not take a message; ends in the outbox."""
+class SendErrorKind(StrEnum):
+    """What can be done about a message that a channel did not take."""
 
-    def __init__(self, detail: str, *, permanent: bool) -> None:
+    RETRY = "retry"  #: passes by itself: seconds to minutes
+    NEXT_CHANNEL = "next_channel"  #: passes in hours, or when a person acts: use the next one now
+    PERMANENT = "permanent"  #: the same message will never be taken here
+    OWN_CLOCK = "own_clock"  #: refused because this machine's clock is wrong
+
+
+class SendError(NtpCheckerError):
+    """A channel did not take a message; ends in the outbox. Its text never holds a secret."""
+
+    def __init__(
+        self, detail: str, kind: SendErrorKind, *, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(detail)
-        self.permanent = permanent  #: True if trying again can't help
+        self.detail = detail  #: one sentence for people; control characters removed
+        self.kind = kind
+        self.retry_after_s = retry_after_s  #: the provider's own wish; None if it has none

@@ -13,11 +13,11 @@ ROOT = Path(__file__).resolve().parents[2]
 #: A module (or a whole folder) may import itself and what lies strictly below it.
 LAYERS = (
     ("errors", "model"),
+    ("clearing", "transitions"),
     (
         "parse",
         "rules",
         "alerting",
-        "message",
         "routing",
         "targets",
         "codec",
@@ -26,6 +26,7 @@ LAYERS = (
         "schedule",
         "simulated",
     ),
+    ("message",),
     (
         "collect",
         "store",
@@ -60,8 +61,11 @@ ONLY_SEES = {
     "model": (),
     "parse": ("model", "errors"),
     "rules": ("model", "errors"),
-    "alerting": ("model", "errors"),
+    "clearing": ("model", "errors"),
+    "transitions": ("model", "errors"),
+    "alerting": ("model", "errors", "clearing", "transitions"),
     "routing": ("model", "errors"),
+    "message": ("model", "errors", "rules.wording"),
     "web": (
         "model",
         "errors",
@@ -75,7 +79,16 @@ ONLY_SEES = {
 }
 #: Pure modules: nothing foreign at all, but for what is named. orjson refuses NaN and lone
 #: surrogates, which PostgreSQL would refuse later.
-PURE = {"errors": (), "model": (), "parse": ("orjson",), "rules": (), "alerting": (), "routing": ()}
+PURE = {
+    "errors": (),
+    "model": (),
+    "parse": ("orjson",),
+    "rules": (),
+    "clearing": (),
+    "transitions": (),
+    "alerting": (),
+    "routing": (),
+}
 #: Each of these libraries is imported only in these files and folders.
 OWNERS = {
     "asyncssh": ("collect.ssh", "collect.ssh_keys"),
@@ -87,6 +100,9 @@ OWNERS = {
     "jinja2": ("web",),
     "gunicorn": ("web",),
     "click": ("cli",),
+    "boto3": ("notify.ses",),
+    "botocore": ("notify.ses",),
+    "smtplib": ("notify.smtp",),
 }
 
 

@@ -1,0 +1,27 @@
+"""What people are told of alerts: the same letter as text and as HTML. Pure."""
+
+from ntp_checker.message.clean import clean_line, clean_text
+from ntp_checker.message.compose import compose, compose_trial
+from ntp_checker.message.notice import (
+    AlertNotice,
+    MessageState,
+    OutgoingMessage,
+    SampleLine,
+    thread_key,
+)
+from ntp_checker.message.words import CODE_WORDS, CodeWords, problem_title
+
+__all__ = [
+    "CODE_WORDS",
+    "AlertNotice",
+    "CodeWords",
+    "MessageState",
+    "OutgoingMessage",
+    "SampleLine",
+    "clean_line",
+    "clean_text",
+    "compose",
+    "compose_trial",
+    "problem_title",
+    "thread_key",
+]
