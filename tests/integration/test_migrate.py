@@ -29,8 +29,8 @@ Conn = psycopg.Connection[tuple[Any, ...]]
 def test_migrate_when_it_was_cut_off_goes_on_where_it_ended(
     postgres: PostgresServer, make_database: MakeDatabase
 ) -> None:
-    second = Migration(version=3, name="second", sql="CREATE TABLE metrics.more ();", checksum="2")
-    third = Migration(version=4, name="third", sql="SELECT 1/0;", checksum="3")
+    second = Migration(version=4, name="second", sql="CREATE TABLE metrics.more ();", checksum="2")
+    third = Migration(version=5, name="third", sql="SELECT 1/0;", checksum="3")
     migrations = [*load_migrations(), second, third]
     with connect(postgres.url(make_database())) as conn:
         with pytest.raises(StoreError, match="division by zero"):
@@ -38,9 +38,9 @@ def test_migrate_when_it_was_cut_off_goes_on_where_it_ended(
         status = schema_status(conn, migrations)
 
         applied = migrate(conn, [*migrations[:-1], Migration(
-            version=4, name="third", sql="SELECT 1;", checksum="3")])  # fmt: skip
+            version=5, name="third", sql="SELECT 1;", checksum="3")])  # fmt: skip
 
-    assert (status.version, applied) == (3, ["third"])
+    assert (status.version, applied) == (4, ["third"])
 
 
 def test_migrate_when_two_run_at_once_applies_each_migration_once(
@@ -85,7 +85,7 @@ def test_check_of_another_schema_refuses_and_says_what_to_do(
 def test_check_of_an_older_schema_names_db_migrate(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    more = Migration(version=3, name="more", sql="", checksum="")
+    more = Migration(version=4, name="more", sql="", checksum="")
     newer = [*load_migrations(), more]
     monkeypatch.setattr("ntp_checker.store.migrate.load_migrations", lambda: newer)
 

@@ -1,0 +1,195 @@
+-- name: queue
+-- In one order for all, so that two never wait for each other.
+INSERT INTO metrics.notification
+       (event_id, channel, group_key, state, not_before_at, error_text, settled_at)
+SELECT given.event_id, given.channel, given.group_key,
+       CASE WHEN given.suppressed_by IS NULL THEN 'waiting' ELSE 'suppressed' END,
+       coalesce(given.not_before_at, clock_timestamp()), given.suppressed_by,
+       CASE WHEN given.suppressed_by IS NULL THEN NULL ELSE clock_timestamp() END
+  FROM jsonb_to_recordset(%(rows)s::jsonb)
+       AS given (event_id uuid, channel text, group_key text, not_before_at timestamptz,
+                 suppressed_by text)
+ ORDER BY given.event_id, given.channel
+ON CONFLICT (event_id, channel) DO NOTHING;
+
+-- name: suppress
+-- What a sender has in hand goes out.
+UPDATE metrics.notification
+   SET state = 'suppressed',
+       error_text = %(reason)s,
+       settled_at = clock_timestamp()
+ WHERE event_id = ANY (%(event_ids)s::uuid[]) AND state = 'waiting';
+
+-- name: told
+-- Who heard, or is about to hear, of the alerts that these transitions belong to.
+SELECT given.event_id, told.channel,
+       max(told.not_before_at) FILTER (WHERE told.state = 'waiting')
+  FROM metrics.alert_event AS given
+  JOIN metrics.alert_event AS earlier
+    ON earlier.alert_id = given.alert_id AND earlier.ordinal < given.ordinal
+  JOIN metrics.notification AS told
+    ON told.event_id = earlier.event_id AND told.state IN ('waiting', 'claimed', 'accepted')
+ WHERE given.event_id = ANY (%(event_ids)s::uuid[])
+ GROUP BY given.event_id, told.channel;
+
+-- name: claim
+-- The group that has been due for longest, whole: whoever has its first row has them all, and
+-- what another sender holds at this moment is passed by.
+WITH due AS (
+    SELECT notification.notification_id, notification.group_key,
+           row_number() OVER (PARTITION BY notification.group_key
+                                  ORDER BY notification.not_before_at,
+                                           notification.notification_id) AS place
+      FROM metrics.notification AS notification
+     WHERE notification.channel = %(channel)s
+       AND notification.state IN ('waiting', 'claimed')
+       AND notification.not_before_at <= statement_timestamp()
+       AND (notification.retry_at IS NULL OR notification.retry_at <= statement_timestamp())
+       AND (notification.state = 'waiting'
+            OR notification.claimed_until_at <= statement_timestamp())
+),
+leader AS (
+    SELECT first.notification_id, first.group_key
+      FROM metrics.notification AS first
+     WHERE first.notification_id IN (SELECT due.notification_id FROM due WHERE due.place = 1)
+       AND first.state IN ('waiting', 'claimed')
+       AND (first.retry_at IS NULL OR first.retry_at <= statement_timestamp())
+       AND (first.state = 'waiting' OR first.claimed_until_at <= statement_timestamp())
+     ORDER BY first.not_before_at, first.notification_id
+     LIMIT 1
+       FOR UPDATE OF first SKIP LOCKED
+),
+chosen AS (
+    SELECT member.notification_id
+      FROM metrics.notification AS member
+     WHERE member.notification_id IN (
+               SELECT due.notification_id
+                 FROM due
+                 JOIN leader ON leader.group_key = due.group_key
+                WHERE due.place <= %(limit)s)
+       AND member.state IN ('waiting', 'claimed')
+       AND (member.retry_at IS NULL OR member.retry_at <= statement_timestamp())
+       AND (member.state = 'waiting' OR member.claimed_until_at <= statement_timestamp())
+       FOR UPDATE OF member SKIP LOCKED
+),
+claimed AS (
+    UPDATE metrics.notification AS notification
+       SET state = 'claimed',
+           claimed_by = %(owner)s,
+           claim_epoch = notification.claim_epoch + 1,
+           claimed_until_at = clock_timestamp() + make_interval(secs => %(claim_s)s),
+           attempts = notification.attempts + 1
+      FROM chosen
+     WHERE notification.notification_id = chosen.notification_id
+    RETURNING notification.notification_id, notification.claim_epoch, notification.channel,
+              notification.group_key, notification.attempts, notification.event_id
+)
+SELECT claimed.notification_id, claimed.claim_epoch, claimed.channel, claimed.group_key,
+       claimed.attempts, alert.host_id, host.group_name,
+       event.event_id, event.transition, event.ordinal, event.slot_at, event.severity,
+       event.value, event.limit_value, event.unit, event.reason,
+       host.name, alert.code, alert.subject, alert.state, alert.severity,
+       alert.first_bad_slot_at, alert.last_slot_at, alert.last_good_slot_at, alert.opened_at,
+       alert.closed_at, alert.bad_in_a_row, alert.good_in_a_row, alert.last_ordinal, alert.value,
+       alert.peak_value, alert.limit_value, alert.unit, alert.reason, alert.changed_at,
+       alert.flapping_since_at, alert.reminded_at, alert.acknowledged_by, alert.acknowledged_at,
+       alert.acknowledged_until_at, alert.acknowledged_note
+  FROM claimed
+  JOIN metrics.alert_event AS event ON event.event_id = claimed.event_id
+  JOIN metrics.alert AS alert ON alert.alert_id = event.alert_id
+  JOIN metrics.host AS host ON host.host_id = alert.host_id
+ ORDER BY event.slot_at, alert.alert_id, event.ordinal;
+
+-- name: release
+-- Of an owner that has started anew: nobody is sending these any more.
+UPDATE metrics.notification
+   SET claimed_until_at = clock_timestamp()
+ WHERE channel = %(channel)s AND state = 'claimed' AND claimed_by = %(owner)s
+   AND claimed_until_at > clock_timestamp();
+
+-- name: hold
+-- Those of a claim that are still the claimer's own.
+UPDATE metrics.notification AS notification
+   SET message_id = %(message_id)s
+  FROM unnest(%(notification_ids)s::bigint[], %(claim_epochs)s::bigint[])
+       AS held (notification_id, claim_epoch)
+ WHERE notification.notification_id = held.notification_id
+   AND notification.claim_epoch = held.claim_epoch
+   AND notification.state = 'claimed'
+RETURNING notification.notification_id;
+
+-- name: store_message
+-- The same notifications make the same message: what was tried before is replaced.
+INSERT INTO metrics.message AS message
+       (message_id, channel, recipients, thread_key, title, body, made_at)
+VALUES (%(message_id)s, %(channel)s, %(recipients)s, %(thread_key)s, %(title)s, %(body)s,
+        clock_timestamp())
+ON CONFLICT (message_id) DO UPDATE
+   SET recipients = EXCLUDED.recipients,
+       title = EXCLUDED.title,
+       body = EXCLUDED.body,
+       made_at = EXCLUDED.made_at
+ WHERE message.accepted_at IS NULL;
+
+-- name: accept_message
+UPDATE metrics.message
+   SET accepted_at = clock_timestamp(),
+       provider_answer = %(answer)s
+ WHERE message_id = %(message_id)s;
+
+-- name: refuse_message
+UPDATE metrics.message
+   SET provider_answer = %(answer)s
+ WHERE message_id = %(message_id)s AND accepted_at IS NULL;
+
+-- name: settle_accepted
+UPDATE metrics.notification AS notification
+   SET state = 'accepted',
+       message_id = %(message_id)s,
+       claimed_by = NULL,
+       claimed_until_at = NULL,
+       error_kind = NULL,
+       error_text = NULL,
+       settled_at = clock_timestamp()
+  FROM unnest(%(notification_ids)s::bigint[], %(claim_epochs)s::bigint[])
+       AS held (notification_id, claim_epoch)
+ WHERE notification.notification_id = held.notification_id
+   AND notification.claim_epoch = held.claim_epoch
+   AND notification.state = 'claimed'
+RETURNING notification.notification_id;
+
+-- name: settle_retry
+UPDATE metrics.notification AS notification
+   SET state = 'waiting',
+       claimed_by = NULL,
+       claimed_until_at = NULL,
+       retry_at = clock_timestamp() + make_interval(secs => %(delay_s)s),
+       error_kind = %(error_kind)s,
+       error_text = %(error_text)s
+  FROM unnest(%(notification_ids)s::bigint[], %(claim_epochs)s::bigint[])
+       AS held (notification_id, claim_epoch)
+ WHERE notification.notification_id = held.notification_id
+   AND notification.claim_epoch = held.claim_epoch
+   AND notification.state = 'claimed'
+RETURNING notification.notification_id;
+
+-- name: settle_given_up
+UPDATE metrics.notification AS notification
+   SET state = 'given_up',
+       claimed_by = NULL,
+       claimed_until_at = NULL,
+       error_kind = %(error_kind)s,
+       error_text = %(error_text)s,
+       settled_at = clock_timestamp()
+  FROM unnest(%(notification_ids)s::bigint[], %(claim_epochs)s::bigint[])
+       AS held (notification_id, claim_epoch)
+ WHERE notification.notification_id = held.notification_id
+   AND notification.claim_epoch = held.claim_epoch
+   AND notification.state = 'claimed'
+RETURNING notification.notification_id;
+
+-- name: oldest_waiting
+-- Since it was due: what is deferred does not wait, what failed does.
+SELECT extract(epoch FROM clock_timestamp() - min(not_before_at))::double precision
+  FROM metrics.notification
+ WHERE state IN ('waiting', 'claimed') AND not_before_at <= statement_timestamp();
