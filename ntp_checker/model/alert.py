@@ -61,14 +61,17 @@ class Alert:
     opened_at: datetime | None = None  #: slot; None while pending
     closed_at: datetime | None = None  #: slot; None while not closed
     bad_in_a_row: int = 0
-    good_in_a_row: int = 0  #: on the clear side of the clear limit
+    #: good looks on the clear side of the clear limit; after a bad look (bad_in_a_row > 0) the
+    #: warnings on the clear side of the limit that made it critical
+    good_in_a_row: int = 0
     last_ordinal: int = 0  #: transitions so far
     value: float | None = None  #: found last, in `unit`
     peak_value: float | None = None  #: the worst that was found
-    limit: float | None = None  #: what `value` was held against
+    limit: float | None = None  #: what `value` was held against; of `severity` while it is live
     unit: str = ""
     reason: str = ""  #: one sentence, as of the last bad Judgement
-    changed_at: tuple[datetime, ...] = ()  #: openings and closings of the last day, oldest first
+    #: openings and closings of the last day that tell flapping, oldest first; the newest few only
+    changed_at: tuple[datetime, ...] = ()
     flapping_since_at: datetime | None = None
     reminded_at: datetime | None = None  #: when people were last told
     acknowledgement: Acknowledgement | None = None
@@ -89,7 +92,7 @@ class Transition:
     limit: float | None = None
     unit: str = ""
     reason: str  #: one sentence for people
-    is_quiet: bool = False  #: for the record only: the alert flaps, and that was said
+    is_quiet: bool = False  #: for the record only: it flaps, or eases while someone has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,284 @@
+"""The life of an alert: pending, open, closed, slot by slot. Pure.
+
+pending   bad, but not for `bad_looks` in a row; a good look ends it and nobody hears of it
+open      until `good_looks` in a row are on the clear side (see clearing), or its subject leaves
+closed    for good: the next bad look begins another alert
+
+A slot without a Judgement on an alert's key leaves all its counters as they are: no data is not
+good data. A look between clear limit and limit is good, so it ends what is pending; it sets the
+counters of an open alert to 0. An alert has at most one transition in a slot.
+
+While an alert flaps it opens and closes as ever, each time as an alert of its own, but its
+transitions are quiet: on record, told to nobody. What gets critical is always told.
+"""
+
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from ntp_checker.clearing import Side, is_bad, is_clear_of_critical, side_of, worse_value
+from ntp_checker.model import (
+    Acknowledgement,
+    Alert,
+    AlertKey,
+    AlertPolicy,
+    AlertState,
+    FailureKind,
+    JudgedSample,
+    Judgement,
+    Part,
+    ProblemCode,
+    Sample,
+    Severity,
+    Transition,
+    TransitionKind,
+)
+from ntp_checker.transitions import (
+    Step,
+    closed,
+    come_to_rest,
+    ended,
+    is_acknowledged,
+    opened,
+    reminded,
+    told,
+)
+
+_NOT_LOOKED = (FailureKind.MISSED, FailureKind.DROPPED, FailureKind.REJECTED)
+_SOURCE_CODES = (
+    ProblemCode.SOURCE_UNREACHABLE,
+    ProblemCode.FALSETICKER,
+    ProblemCode.SOURCE_JITTERY,
+)
+_RECEIVER_CODES = (
+    ProblemCode.GPS_NO_FIX,
+    ProblemCode.GPS_2D_FIX,
+    ProblemCode.GPS_FEW_SATELLITES,
+    ProblemCode.GPS_TIME_WRONG,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advance:
+    """What one slot made of a host's alerts."""
+
+    #: New or changed, closed ones too. Closed and never opened: it ended while pending, forget it.
+    alerts: tuple[Alert, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+
+
+_NOTHING = Advance()
+
+
+def advance(
+    live: Mapping[AlertKey, Alert],
+    recent: Mapping[AlertKey, Alert],
+    judged: JudgedSample,
+    policy: AlertPolicy,
+) -> Advance:
+    """What the next slot of a host makes of its alerts.
+
+    `live` are the host's alerts that are pending or open. `recent` holds, for each key, the alert
+    that closed last, if that is less than a day ago: flapping goes on from one alert to the next.
+    Slots come in order; one that is not past an alert's last slot changes nothing for it.
+    `settle` brings both maps up to date.
+    """
+    sample = judged.sample
+    slot_at = sample.slot_at
+    if _is_not_looked_at(sample):
+        return _collected(
+            reminded(alert, None, slot_at, policy)
+            for alert in live.values()
+            if slot_at > alert.last_slot_at
+        )
+    is_idle = not live and not recent
+    found: dict[AlertKey, Judgement] = {}
+    for judgement in judged.verdict.judgements:
+        if is_idle and not is_bad(judgement):
+            continue
+        key = AlertKey(host=sample.host, code=judgement.code, subject=judgement.subject)
+        # Two reference clocks may share a name: the bad one counts.
+        if key not in found or not is_bad(found[key]):
+            found[key] = judgement
+    if is_idle and not found:
+        return _NOTHING
+    steps = []
+    for key in dict.fromkeys((*found, *live, *recent)):
+        alert, judgement_on_it = live.get(key), found.get(key)
+        if alert is None:
+            steps.append(_begun(key, recent.get(key), judgement_on_it, slot_at, policy))
+        elif slot_at > alert.last_slot_at:
+            steps.append(_next(alert, recent.get(key), judgement_on_it, sample, policy))
+    return _collected(steps)
+
+
+def settle(
+    live: MutableMapping[AlertKey, Alert], recent: MutableMapping[AlertKey, Alert], made: Advance
+) -> None:
+    """Puts each alert of an Advance where the next slot looks for it."""
+    for alert in made.alerts:
+        if alert.state is not AlertState.CLOSED:
+            live[alert.key] = alert
+            continue
+        live.pop(alert.key, None)
+        if alert.opened_at is not None:
+            recent[alert.key] = alert
+
+
+def close_all(live: Mapping[AlertKey, Alert], slot_at: datetime, reason: str) -> Advance:
+    """Ends the alerts of a host that leaves; `reason` is a sentence, told of each open one."""
+    return _collected(ended(alert, slot_at, reason) for alert in live.values())
+
+
+def acknowledge(alert: Alert, acknowledgement: Acknowledgement) -> tuple[Alert, Transition]:
+    """The alert with someone who has taken it on, in place of whoever had.
+
+    Until `until_at` it is not reminded of and its easing is quiet; worsening ends that.
+    Raises ValueError for an alert that is not open.
+    """
+    if alert.state is not AlertState.OPEN:
+        raise ValueError(f"{alert.key.code} is {alert.state}: only an open alert is acknowledged")
+    until_at = acknowledgement.until_at
+    until = "" if until_at is None else f" until {until_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    note = f": {acknowledgement.note}" if acknowledgement.note else ""
+    alert = replace(alert, acknowledgement=acknowledgement)
+    reason = f"taken on by {acknowledgement.by}{until}{note}"
+    return told(alert, TransitionKind.ACKNOWLEDGED, acknowledgement.at, reason)
+
+
+def _collected(steps: Iterable[Step | None]) -> Advance:
+    made = [step for step in steps if step is not None]
+    return Advance(
+        alerts=tuple(alert for alert, _ in made),
+        transitions=tuple(transition for _, transition in made if transition is not None),
+    )
+
+
+def _is_not_looked_at(sample: Sample) -> bool:
+    failure = sample.failure_of(Part.LOGIN)
+    return failure is not None and failure.kind in _NOT_LOOKED
+
+
+def _has_left(key: AlertKey, sample: Sample) -> bool:
+    """True if the subject was there once and this look, which could see it, did not."""
+    if key.code in _SOURCE_CODES:
+        return sample.sources is not None and all(
+            source.address != key.subject for source in sample.sources
+        )
+    if key.code in _RECEIVER_CODES and key.subject and sample.gps_devices:
+        return all(device.device != key.subject for device in sample.gps_devices)
+    return False
+
+
+def _begun(
+    key: AlertKey,
+    last: Alert | None,
+    judgement: Judgement | None,
+    slot_at: datetime,
+    policy: AlertPolicy,
+) -> Step | None:
+    """The next slot of a key without a live alert; `last` is the alert that closed last."""
+    if last is not None and last.closed_at is not None and slot_at <= last.closed_at:
+        return None
+    if judgement is not None and is_bad(judgement):
+        alert = Alert(
+            key=key,
+            state=AlertState.PENDING,
+            severity=Severity.WARNING,
+            first_bad_slot_at=slot_at,
+            last_slot_at=slot_at,
+        )
+        return _after_bad(alert, last, judgement, slot_at, policy)
+    return None if last is None else come_to_rest(last, judgement, slot_at, policy)
+
+
+def _next(
+    alert: Alert,
+    last: Alert | None,
+    judgement: Judgement | None,
+    sample: Sample,
+    policy: AlertPolicy,
+) -> Step | None:
+    """The next slot of a pending or open alert; None if nothing changes."""
+    slot_at = sample.slot_at
+    transition: Transition | None = None
+    if judgement is None:
+        if _has_left(alert.key, sample):
+            reason = f"{alert.key.subject} is no longer watched: the host does not list it any more"
+            return closed(alert, slot_at, reason, policy)
+    elif is_bad(judgement):
+        alert, transition = _after_bad(alert, last, judgement, slot_at, policy)
+    else:
+        alert, transition = _after_good(alert, judgement, slot_at, policy)
+    if transition is None and alert.state is AlertState.OPEN:
+        said = come_to_rest(alert, judgement, slot_at, policy) or reminded(
+            alert, judgement, slot_at, policy
+        )
+        if said is not None:
+            return said
+    return None if judgement is None else (alert, transition)
+
+
+def _after_bad(
+    alert: Alert, last: Alert | None, judgement: Judgement, slot_at: datetime, policy: AlertPolicy
+) -> Step:
+    severity = judgement.severity or alert.severity
+    seen = replace(
+        _seen(alert, judgement, slot_at),
+        bad_in_a_row=alert.bad_in_a_row + 1,
+        good_in_a_row=0,
+        peak_value=worse_value(alert.peak_value, judgement),
+        reason=judgement.text,
+    )
+    if alert.state is AlertState.OPEN and severity is not alert.severity:
+        if severity is Severity.WARNING:
+            return _maybe_eased(alert, seen, judgement, policy)
+        seen = replace(
+            seen,
+            severity=severity,
+            limit=judgement.limit,
+            acknowledgement=None,
+            reminded_at=slot_at,
+        )
+        return told(seen, TransitionKind.WORSENED, slot_at, f"now critical: {judgement.text}")
+    seen = replace(seen, severity=severity, limit=judgement.limit)
+    wanted = policy.bad_looks_of.get(alert.key.code, policy.bad_looks)
+    if alert.state is AlertState.PENDING and seen.bad_in_a_row >= wanted:
+        return opened(seen, last, slot_at, policy)
+    return seen, None
+
+
+def _maybe_eased(alert: Alert, seen: Alert, judgement: Judgement, policy: AlertPolicy) -> Step:
+    """A warning on a critical alert: a warning itself after `good_looks` in a row of these."""
+    if not is_clear_of_critical(judgement, alert, policy.clear_ratio):
+        return seen, None
+    # After a bad look good_in_a_row counted warnings, after a good one looks that may close it.
+    warnings = 1 + (alert.good_in_a_row if alert.bad_in_a_row else 0)
+    if warnings < policy.good_looks:
+        return replace(seen, good_in_a_row=warnings), None
+    slot_at = seen.last_slot_at
+    seen = replace(seen, severity=Severity.WARNING, limit=judgement.limit)
+    is_quiet = seen.flapping_since_at is not None or is_acknowledged(seen, slot_at)
+    reason = f"no longer critical: {judgement.text}"
+    return told(seen, TransitionKind.EASED, slot_at, reason, is_quiet=is_quiet)
+
+
+def _after_good(alert: Alert, judgement: Judgement, slot_at: datetime, policy: AlertPolicy) -> Step:
+    seen = replace(_seen(alert, judgement, slot_at), bad_in_a_row=0, good_in_a_row=0)
+    if alert.state is AlertState.OPEN:
+        if side_of(judgement, policy.clear_ratio) is not Side.CLEAR:
+            return seen, None
+        clear = 1 + (0 if alert.bad_in_a_row else alert.good_in_a_row)
+        seen = replace(seen, good_in_a_row=clear)
+        if clear < policy.good_looks:
+            return seen, None
+    seen = replace(seen, limit=judgement.limit)
+    return closed(seen, slot_at, f"good again: {judgement.text}", policy)
+
+
+def _seen(alert: Alert, judgement: Judgement, slot_at: datetime) -> Alert:
+    """With what was found. A critical alert keeps the limit that made it one."""
+    limit = judgement.limit if alert.severity is Severity.WARNING else alert.limit
+    return replace(
+        alert, last_slot_at=slot_at, value=judgement.value, limit=limit, unit=judgement.unit
+    )
