@@ -1,0 +1,244 @@
+"""One channel's way out of the outbox: no other channel waits for it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from uuid import uuid5
+
+import structlog
+
+from ntp_checker.errors import RowsRefused, SendError, SendErrorKind, StoreError
+from ntp_checker.message import OutgoingMessage, clean_line
+from ntp_checker.model import Notification
+from ntp_checker.notify.channel import Channel
+from ntp_checker.outbox.pace import BACKOFF_MAX_S, TokenBucket, backoff_s
+from ntp_checker.outbox.reach import OutboxReach
+from ntp_checker.store.notifications import (
+    Claimed,
+    claim,
+    queue,
+    release,
+    settle_accepted,
+    settle_given_up,
+    settle_retry,
+    store_message,
+)
+from ntp_checker.store.pool import CheckerConnection
+
+log = structlog.get_logger()
+
+#: Puts a message together from what is claimed and what the database knows of it.
+Compose = Callable[[CheckerConnection, Sequence[Claimed]], Awaitable[OutgoingMessage]]
+#: The same transitions for the next channel, as far as there is one.
+StandIns = Callable[[Sequence[Claimed]], list[Notification]]
+_Settle = Callable[[CheckerConnection], Awaitable[list[Claimed]]]
+
+POLL_S = 1.0
+#: Half of a claim: the rest is for settling.
+SEND_TIMEOUT_S = 30.0
+#: A channel that fails takes a break between two groups, too, or each would find out by itself.
+BREAK_MAX_S = 30.0
+SETTLE_PAUSE_MAX_S = 5.0
+#: About a minute of back-off: from here on the next channel is told as well.
+FALLBACK_ATTEMPTS = 7
+
+
+class Lane:
+    """Sends what is queued for one channel, a message at a time."""
+
+    def __init__(
+        self,
+        reach: OutboxReach,
+        channel: Channel,
+        compose: Compose,
+        *,
+        owner: str,
+        messages_per_s: float,
+        stand_ins: StandIns,
+        wake: Callable[[str], None],
+    ) -> None:
+        self.queued = asyncio.Event()  #: there may be something to send
+        self._reach = reach
+        self._channel = channel
+        self._name = channel.name
+        self._compose = compose
+        self._owner = owner
+        self._stand_ins = stand_ins
+        self._wake = wake
+        self._rate = TokenBucket(messages_per_s)
+        self._failures = 0  #: in a row
+        self._free_at_s = 0.0  #: of the loop's clock; nothing is tried before
+        self._is_released = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`; what is being sent then is sent and settled."""
+        while not stop.is_set():
+            self.queued.clear()
+            try:
+                sent = await self._send_next(stop)
+            except StoreError as err:
+                log.debug("nothing sent", channel=self._name, reason=str(err))
+                self._is_released = False  # what was claimed meanwhile nobody is sending
+                sent = 0
+            if not sent:
+                await _pause(self.queued, POLL_S)
+
+    async def _send_next(self, stop: asyncio.Event) -> int:
+        """One message, if one is due; how many notifications it covered. Raises StoreError."""
+        loop = asyncio.get_running_loop()
+        if not self._is_released:
+            async with self._reach.transaction() as conn:
+                released = await release(conn, self._owner, self._name)
+            self._is_released = True
+            if released:
+                log.info("claims taken up again", channel=self._name, notifications=released)
+        now_s = loop.time()
+        await _pause(stop, max(self._free_at_s - now_s, self._rate.wait_s(now_s)))
+        if stop.is_set():
+            return 0
+        async with self._reach.transaction() as conn:
+            claimed = await claim(conn, self._owner, self._name)
+        if claimed:
+            self._rate.take(loop.time())
+            await self._deliver(claimed)
+        return len(claimed)
+
+    async def _deliver(self, claimed: Sequence[Claimed]) -> None:
+        """Sends what is claimed and settles it. Raises StoreError if that kept it from going out."""
+        message: OutgoingMessage | None = None
+        try:
+            async with self._reach.transaction() as conn:
+                message = _of_channel(await self._compose(conn, claimed), self._name)
+                lost = await store_message(conn, claimed, message, self._channel.recipients)
+            if lost:
+                log.warning("claim lost before sending", channel=self._name, lost=len(lost))
+                return
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                answer = await self._channel.send(message)
+        except SendError as err:
+            failure = err
+        except TimeoutError:
+            failure = SendError(f"no answer within {SEND_TIMEOUT_S:g} s", SendErrorKind.RETRY)
+        except RowsRefused as err:
+            log.exception("message cannot be stored", channel=self._name)
+            message = None
+            failure = SendError(f"message cannot be stored: {err}", SendErrorKind.RETRY)
+        except StoreError:
+            raise
+        except Exception as err:
+            # A fault of ours in one message: it waits for its next turn, and the others go out.
+            log.exception("message cannot be made or sent", channel=self._name)
+            failure = SendError(f"internal error: {type(err).__name__}", SendErrorKind.RETRY)
+        else:
+            await self._settle_accepted(claimed, message, answer)
+            return
+        await self._settle_failure(claimed, message, failure)
+
+    async def _settle_accepted(
+        self, claimed: Sequence[Claimed], message: OutgoingMessage, answer: str
+    ) -> None:
+        async def settle(conn: CheckerConnection) -> list[Claimed]:
+            return await settle_accepted(conn, claimed, message, clean_line(answer))
+
+        self._failures = 0
+        lost = await self._settle(settle)
+        log.info(
+            "message accepted",
+            channel=self._name,
+            message_id=str(message.message_id),
+            notifications=len(claimed),
+        )
+        if lost:
+            log.warning(
+                "claim lost while sending, it may be sent twice",
+                channel=self._name,
+                message_id=str(message.message_id),
+                lost=len(lost),
+            )
+
+    async def _settle_failure(
+        self, claimed: Sequence[Claimed], message: OutgoingMessage | None, failure: SendError
+    ) -> None:
+        self._failures += 1
+        attempts = max(one.attempts for one in claimed)
+        others = self._stand_ins(claimed) if _is_for_others(failure, attempts) else []
+        is_taken_over = failure.kind is SendErrorKind.NEXT_CHANNEL and len(others) == len(claimed)
+        message_id = None if message is None else message.message_id
+        reason = clean_line(failure.detail)
+
+        async def settle(conn: CheckerConnection) -> list[Claimed]:
+            if is_taken_over or failure.kind is SendErrorKind.PERMANENT:
+                lost = await settle_given_up(
+                    conn, claimed, message_id=message_id, error_kind=failure.kind, error_text=reason
+                )
+            else:
+                lost = await settle_retry(
+                    conn,
+                    claimed,
+                    message_id=message_id,
+                    error_kind=failure.kind,
+                    error_text=reason,
+                    delay_s=_delay_s(failure, attempts),
+                )
+            await queue(conn, others)
+            return lost
+
+        lost = await self._settle(settle)
+        self._take_break(failure)
+        ways = sorted({one.channel for one in others})
+        log.warning(
+            "message not accepted",
+            channel=self._name,
+            kind=failure.kind.value,
+            reason=reason,
+            attempts=attempts,
+            stand_ins=ways,
+            lost=len(lost),
+        )
+        for way in ways:
+            self._wake(way)
+
+    async def _settle(self, settle: _Settle) -> list[Claimed]:
+        """Those no longer ours. Goes on until the database has it: else it would be sent again."""
+        attempts = 0
+        while True:
+            try:
+                async with self._reach.transaction() as conn:
+                    return await settle(conn)
+            except RowsRefused:
+                raise
+            except StoreError:
+                attempts += 1
+                await asyncio.sleep(min(SETTLE_PAUSE_MAX_S, backoff_s(attempts)))
+
+    def _take_break(self, failure: SendError) -> None:
+        """Where the trouble is the channel's and not the message's, the next group waits, too."""
+        if failure.kind not in (SendErrorKind.RETRY, SendErrorKind.OWN_CLOCK):
+            return
+        pause_s = min(BREAK_MAX_S, backoff_s(self._failures))
+        if failure.retry_after_s is not None:
+            pause_s = backoff_s(1, retry_after_s=failure.retry_after_s)
+        self._free_at_s = asyncio.get_running_loop().time() + pause_s
+
+
+def _of_channel(message: OutgoingMessage, channel: str) -> OutgoingMessage:
+    """Two channels tell of the same events in messages of their own."""
+    return replace(message, message_id=uuid5(message.message_id, channel))
+
+
+def _is_for_others(failure: SendError, attempts: int) -> bool:
+    """True if the next channel is to be told, too."""
+    return failure.kind is not SendErrorKind.RETRY or attempts >= FALLBACK_ATTEMPTS
+
+
+def _delay_s(failure: SendError, attempts: int) -> float:
+    delay_s = backoff_s(attempts, retry_after_s=failure.retry_after_s)
+    return max(BACKOFF_MAX_S, delay_s) if failure.kind is SendErrorKind.NEXT_CHANNEL else delay_s
+
+
+async def _pause(until: asyncio.Event, seconds: float) -> None:
+    """Waits this long, or until the event."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(max(0.0, seconds)):
+            await until.wait()

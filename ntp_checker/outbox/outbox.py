@@ -1,0 +1,95 @@
+"""All channels' lanes, and what they have to do with each other."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from ntp_checker.model import Notification
+from ntp_checker.notify.channel import Channel
+from ntp_checker.outbox.lane import Compose, Lane
+from ntp_checker.outbox.reach import OutboxReach
+from ntp_checker.store.notifications import Claimed
+from ntp_checker.store.pool import CheckerPool
+
+#: The channels that stand in for a notification's own, in their order.
+Fallbacks = Callable[[Claimed], Sequence[str]]
+
+#: What is being sent when the checker is told to stop gets this long, with its settling.
+STOP_S = 3.0
+#: Where the settings say nothing else.
+MESSAGES_PER_S = 1.0
+
+
+class Outbox:
+    """Sends what is queued for as long as the checker runs.
+
+    `owner` has one outbox at a time: what an earlier one left claimed is taken up again at once.
+    """
+
+    def __init__(
+        self,
+        pool: CheckerPool,
+        channels: Mapping[str, Channel],
+        compose: Compose,
+        *,
+        owner: str,
+        messages_per_s: Mapping[str, float] | None = None,
+        fallbacks_of: Fallbacks = lambda _: (),
+    ) -> None:
+        reach = OutboxReach(pool)
+        self._fallbacks_of = fallbacks_of
+        self._lanes = {
+            name: Lane(
+                reach,
+                channel,
+                compose,
+                owner=owner,
+                messages_per_s=(messages_per_s or {}).get(name, MESSAGES_PER_S),
+                stand_ins=self._stand_ins,
+                wake=self._wake_lane,
+            )
+            for name, channel in channels.items()
+        }
+
+    def wake(self) -> None:
+        """Something was queued: looked for at once instead of within a second."""
+        for lane in self._lanes.values():
+            lane.queued.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Returns STOP_S after `stop` at the latest; what is not sent then stays in the outbox."""
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(lane.run(stop)) for lane in self._lanes.values()]
+            await stop.wait()
+            self.wake()
+            if running:
+                await asyncio.wait(running, timeout=STOP_S)
+                await _end(running)
+
+    def _wake_lane(self, channel: str) -> None:
+        self._lanes[channel].queued.set()
+
+    def _stand_ins(self, claimed: Sequence[Claimed]) -> list[Notification]:
+        """The same transitions for the next channel of each, as far as there is one."""
+        found = []
+        for one in claimed:
+            ways = list(self._fallbacks_of(one))
+            if one.channel in ways:
+                ways = ways[ways.index(one.channel) + 1 :]
+            way = next((way for way in ways if way in self._lanes), None)
+            if way is not None:
+                found.append(
+                    Notification(
+                        event_id=one.transition.event_id, channel=way, group_key=one.group_key
+                    )
+                )
+        return found
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Cancels them. The second time psycopg stops being polite to a server that hangs."""
+    for _ in range(2):
+        running = [task for task in tasks if not task.done()]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=0.25)
