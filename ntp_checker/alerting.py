@@ -34,6 +34,7 @@ from ntp_checker.model import (
     TransitionKind,
 )
 from ntp_checker.transitions import (
+    FLAPPING_WINDOW,
     Step,
     closed,
     come_to_rest,
@@ -80,8 +81,8 @@ def advance(
 
     `live` are the host's alerts that are pending or open. `recent` holds, for each key, the alert
     that closed last, if that is less than a day ago: flapping goes on from one alert to the next.
-    Slots come in order; one that is not past an alert's last slot changes nothing for it.
-    `settle` brings both maps up to date.
+    What closed earlier may be there and makes no difference. Slots come in order; one that is not
+    past an alert's last slot changes nothing for it. `settle` brings both maps up to date.
     """
     sample = judged.sample
     slot_at = sample.slot_at
@@ -104,11 +105,13 @@ def advance(
         return _NOTHING
     steps = []
     for key in dict.fromkeys((*found, *live, *recent)):
-        alert, judgement_on_it = live.get(key), found.get(key)
+        alert, last, on_it = live.get(key), recent.get(key), found.get(key)
+        if last is not None and _is_long_gone(last, slot_at):
+            last = None
         if alert is None:
-            steps.append(_begun(key, recent.get(key), judgement_on_it, slot_at, policy))
+            steps.append(_begun(key, last, on_it, slot_at, policy))
         elif slot_at > alert.last_slot_at:
-            steps.append(_next(alert, recent.get(key), judgement_on_it, sample, policy))
+            steps.append(_next(alert, last, on_it, sample, policy))
     return _collected(steps)
 
 
@@ -154,6 +157,10 @@ def _collected(steps: Iterable[Step | None]) -> Advance:
     )
 
 
+def _is_long_gone(last: Alert, slot_at: datetime) -> bool:
+    return last.closed_at is None or slot_at - last.closed_at >= FLAPPING_WINDOW
+
+
 def _is_not_looked_at(sample: Sample) -> bool:
     failure = sample.failure_of(Part.LOGIN)
     return failure is not None and failure.kind in _NOT_LOOKED
@@ -178,7 +185,7 @@ def _begun(
     policy: AlertPolicy,
 ) -> Step | None:
     """The next slot of a key without a live alert; `last` is the alert that closed last."""
-    if last is not None and last.closed_at is not None and slot_at <= last.closed_at:
+    if last is not None and (last.closed_at is None or slot_at <= last.closed_at):
         return None
     if judgement is not None and is_bad(judgement):
         alert = Alert(
