@@ -3,6 +3,7 @@
 from flask import Flask
 
 from ntp_checker.store.pool import ReaderPool
+from ntp_checker.web.alerts import make_alerts
 from ntp_checker.web.api import make_api
 from ntp_checker.web.assets import Assets
 from ntp_checker.web.errors import add_error_pages
@@ -44,6 +45,7 @@ def create_app(
     add_response_rules(app, services)
     add_error_pages(app, services)
     app.register_blueprint(make_pages(services))
+    app.register_blueprint(make_alerts(services))
     app.register_blueprint(make_api(services))
     app.register_blueprint(make_health(services))
     return app

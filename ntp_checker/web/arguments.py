@@ -78,10 +78,10 @@ def refuse_unknown(given: Sequence[str], known: Sequence[str]) -> None:
 def read_offset_query(arguments: Mapping[str, Sequence[str]], now_at: datetime) -> OffsetQuery:
     """The arguments of /api/offset. Raises BadArgument."""
     refuse_unknown(list(arguments), ("range", "host", "from", "to", "max_points"))
-    name = _single(arguments, "range")
+    name = single(arguments, "range")
     if name is not None and name not in RANGES:
         raise BadArgument(f"range is one of {', '.join(RANGES)}")
-    from_text, to_text = _single(arguments, "from"), _single(arguments, "to")
+    from_text, to_text = single(arguments, "from"), single(arguments, "to")
     span = RANGES[name or DEFAULT_RANGE]
     if from_text is None and to_text is None:
         from_at, to_at = now_at - span, now_at
@@ -89,9 +89,9 @@ def read_offset_query(arguments: Mapping[str, Sequence[str]], now_at: datetime) 
     else:
         if name is not None and from_text is not None and to_text is not None:
             raise BadArgument("range, from and to together contradict each other: leave one out")
-        to_at = _read_moment("to", to_text, now_at) if to_text is not None else now_at
+        to_at = read_moment("to", to_text, now_at) if to_text is not None else now_at
         if from_text is not None:
-            from_at = _read_moment("from", from_text, now_at)
+            from_at = read_moment("from", from_text, now_at)
             if name is not None:
                 to_at = from_at + span
         else:
@@ -106,20 +106,21 @@ def read_offset_query(arguments: Mapping[str, Sequence[str]], now_at: datetime) 
         from_at=from_at,
         to_at=to_at,
         hosts=_read_hosts(arguments),
-        max_points=_read_points(_single(arguments, "max_points")),
+        max_points=_read_points(single(arguments, "max_points")),
     )
 
 
 def read_view(arguments: Mapping[str, Sequence[str]]) -> str | None:
     """The `view` of /api/latest: None or "summary". Raises BadArgument."""
     refuse_unknown(list(arguments), ("view",))
-    view = _single(arguments, "view")
+    view = single(arguments, "view")
     if view not in (None, "summary"):
         raise BadArgument("view is summary, or left out")
     return view
 
 
-def _single(arguments: Mapping[str, Sequence[str]], name: str) -> str | None:
+def single(arguments: Mapping[str, Sequence[str]], name: str) -> str | None:
+    """The argument's value, None if it is not given. Raises BadArgument if it is given twice."""
     values = arguments.get(name, ())
     if len(values) > 1:
         raise BadArgument(f"{name} is given more than once")
@@ -130,10 +131,14 @@ def _read_hosts(arguments: Mapping[str, Sequence[str]]) -> list[str]:
     hosts = list(dict.fromkeys(arguments.get("host", ())))
     if len(hosts) > MAX_HOSTS:
         raise BadArgument(f"at most {MAX_HOSTS} hosts at once")
-    for host in hosts:
-        if not host or len(host) > _MAX_NAME_LENGTH or not host.isprintable():
-            raise BadArgument("host is not a host's name")
-    return hosts
+    return [read_name("host", host) for host in hosts]
+
+
+def read_name(name: str, text: str) -> str:
+    """A host's or group's name. Raises BadArgument for what can be none."""
+    if not text or len(text) > _MAX_NAME_LENGTH or not text.isprintable():
+        raise BadArgument(f"{name} is not a {name}'s name")
+    return text
 
 
 def _read_points(text: str | None) -> int:
@@ -144,8 +149,8 @@ def _read_points(text: str | None) -> int:
     return int(text)
 
 
-def _read_moment(name: str, text: str, now_at: datetime) -> datetime:
-    """Epoch seconds, or ISO 8601 with a zone."""
+def read_moment(name: str, text: str, now_at: datetime) -> datetime:
+    """Epoch seconds, or ISO 8601 with a zone. Raises BadArgument."""
     try:
         if text.isascii() and text.isdigit() and len(text) <= 11:
             moment_at = datetime.fromtimestamp(int(text), UTC)

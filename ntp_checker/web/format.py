@@ -27,6 +27,11 @@ def format_seconds(value_s: float | None) -> str:
     return f"{sign}{_three_digits(size_s / scale_s)}{_NARROW_SPACE}{unit}"
 
 
+def format_number(value: float | None) -> str:
+    """A count or a figure without a unit, four significant digits at most; a dash for None."""
+    return MISSING if value is None else f"{value:.4g}".replace("-", _MINUS)
+
+
 def format_offset(offset_s: float | None) -> str:
     """An offset with its sign always shown: `+` is a clock ahead of NTP time."""
     text = format_seconds(offset_s)

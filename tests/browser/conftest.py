@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from ntp_checker.resources import sql_path
 from tests.dashboard import DashboardProcess
@@ -69,6 +69,7 @@ def browser() -> Iterator[Browser]:
     """Of one module: as long as it lives, Playwright's loop runs, and no other can."""
     # Chromium's own sandbox cannot be had as root.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    expect.set_options(timeout=LIMIT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=str(find_part("chromium")), args=arguments

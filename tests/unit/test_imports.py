@@ -72,6 +72,7 @@ ONLY_SEES = {
         "config",
         "metrics",
         "store.reads",
+        "store.alert_reads",
         "store.offsets",
         "store.actions",
         "store.pool",
@@ -88,6 +89,7 @@ PURE = {
     "transitions": (),
     "alerting": (),
     "routing": (),
+    "message": (),
 }
 #: Each of these libraries is imported only in these files and folders.
 OWNERS = {

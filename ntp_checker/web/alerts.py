@@ -1,0 +1,206 @@
+"""Alerts for people and for programs: what is open, what was, and who was told."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from ntp_checker.model import AlertState, ProblemCode
+from ntp_checker.store.alert_reads import AlertShown, Notice, count_open, read_alerts
+from ntp_checker.store.reads import read_clock, reading
+from ntp_checker.web.alert_arguments import FILTER_KEYS, AlertQuery, read_alert_query
+from ntp_checker.web.api import QUICK_LIMIT_S
+from ntp_checker.web.format import (
+    MISSING,
+    format_age,
+    format_iso,
+    format_moment,
+    format_number,
+    format_seconds,
+)
+from ntp_checker.web.pages import REFRESH_S
+from ntp_checker.web.responses import json_response
+from ntp_checker.web.services import Services
+
+#: What a spreadsheet takes for a formula.
+_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
+_CSV_COLUMNS = (
+    "alert_id",
+    "host",
+    "group",
+    "code",
+    "subject",
+    "state",
+    "severity",
+    "first_bad_slot_at",
+    "opened_at",
+    "closed_at",
+    "length_s",
+    "value",
+    "peak_value",
+    "limit",
+    "unit",
+    "reason",
+    "acknowledged_by",
+    "acknowledged_at",
+    "notices",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertView:
+    """One alert as the page shows it; texts that came from hosts are escaped where printed."""
+
+    alert: AlertShown
+    name: str  #: code and subject in words
+    length_text: str
+    opened_text: str
+    value_text: str
+    notice_texts: Sequence[str]
+
+
+def make_alerts(services: Services) -> Blueprint:
+    """/alerts, /api/alerts and its CSV."""
+    pages = Blueprint("alerts", __name__)
+
+    def find() -> tuple[datetime, AlertQuery, list[AlertShown]]:
+        with reading(services.read_pool, limit_s=QUICK_LIMIT_S) as connection:
+            now_at = read_clock(connection)
+            query = read_alert_query(request.args.to_dict(flat=False), now_at)
+            # One more than a page tells whether there is another.
+            found = read_alerts(connection, query.wanted, limit=query.limit + 1, skip=query.skip)
+        return now_at, query, found
+
+    @pages.get("/api/alerts")
+    def alerts_json() -> Response:
+        now_at, query, found = find()
+        return json_response(
+            {
+                "generated_at": format_iso(now_at),
+                "page": query.page,
+                "has_more": len(found) > query.limit,
+                "alerts": [show_alert(alert) for alert in found[: query.limit]],
+            }
+        )
+
+    @pages.get("/api/alerts.csv")
+    def alerts_csv() -> Response:
+        now_at, query, found = find()
+        text = "".join(csv_lines(found[: query.limit], now_at))
+        response = Response(text, content_type="text/csv; charset=utf-8")
+        response.headers["Content-Disposition"] = 'attachment; filename="alerts.csv"'
+        return response
+
+    @pages.get("/alerts")
+    def alerts_page() -> Response:
+        now_at, query, found = find()
+        with reading(services.read_pool, limit_s=QUICK_LIMIT_S) as connection:
+            open_count = count_open(connection)
+        return make_response(
+            render_template("alerts.html", **describe_alerts(found, query, now_at, open_count))
+        )
+
+    return pages
+
+
+def describe_alerts(
+    found: Sequence[AlertShown], query: AlertQuery, now_at: datetime, open_count: int
+) -> dict[str, Any]:
+    """All that the page's template shows."""
+    given = {key: request.args[key] for key in (*FILTER_KEYS, "page") if request.args.get(key)}
+    views = [view_alert(alert, now_at) for alert in found[: query.limit]]
+    verdict = f"{open_count or 'No'} {'alert is' if open_count == 1 else 'alerts are'} open"
+    return {
+        "page_title": f"{verdict} · NTP Checker",
+        "verdict": verdict,
+        "refresh_s": REFRESH_S,
+        "open": [view for view in views if view.alert.state is AlertState.OPEN],
+        "closed": [view for view in views if view.alert.state is AlertState.CLOSED],
+        "given": given,
+        "codes": [code.value for code in ProblemCode],
+        "page": query.page,
+        "has_more": len(found) > query.limit,
+        "link": lambda **changes: _link(given, changes),
+        "csv_link": f"/api/alerts.csv?{urlencode({k: v for k, v in given.items() if k != 'page'})}",
+    }
+
+
+def view_alert(alert: AlertShown, now_at: datetime) -> AlertView:
+    """One alert in words and figures."""
+    until_at = alert.closed_at or now_at
+    name = alert.code.replace("_", " ")
+    return AlertView(
+        alert=alert,
+        name=f"{name} ({alert.subject})" if alert.subject else name,
+        length_text=format_age((until_at - alert.first_bad_slot_at).total_seconds()),
+        opened_text=format_moment(alert.opened_at),
+        value_text=_value_text(alert),
+        notice_texts=[_notice_text(notice) for notice in alert.notices],
+    )
+
+
+def show_alert(alert: AlertShown) -> dict[str, Any]:
+    """One alert as /api/alerts has it."""
+    shown = asdict(alert)
+    taken_on = shown.pop("acknowledgement")
+    shown["acknowledged"] = taken_on
+    return shown
+
+
+def csv_lines(alerts: Sequence[AlertShown], now_at: datetime) -> Iterator[str]:
+    """The alerts as CSV with a head; what a spreadsheet would take for a formula is text."""
+    yield _csv_line(_CSV_COLUMNS)
+    for alert in alerts:
+        until_at = alert.closed_at or now_at
+        taken_on = alert.acknowledgement
+        values = {
+            **{name: getattr(alert, name, None) for name in _CSV_COLUMNS},
+            "length_s": round((until_at - alert.first_bad_slot_at).total_seconds(), 3),
+            "acknowledged_by": taken_on and taken_on.by,
+            "acknowledged_at": taken_on and taken_on.at,
+            "notices": "; ".join(_notice_text(notice) for notice in alert.notices),
+        }
+        yield _csv_line([_cell(values[name]) for name in _CSV_COLUMNS])
+
+
+def _csv_line(cells: Sequence[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, datetime):
+        return format_iso(value)
+    if isinstance(value, str) and value.startswith(_FORMULA_BEGINS):
+        return f"'{value}"
+    return "" if value is None else value
+
+
+def _value_text(alert: AlertShown) -> str:
+    """Peak and limit; nothing where nothing was measured."""
+    if alert.peak_value is None:
+        return MISSING
+    show = format_seconds if alert.unit == "s" else format_number
+    unit = f" {alert.unit}" if alert.unit not in ("", "s") else ""
+    return f"{show(alert.peak_value)}{unit}, limit {show(alert.limit)}{unit}"
+
+
+def _notice_text(notice: Notice) -> str:
+    """`opened to mail: accepted 12:00:03`, or why not."""
+    what = f"{notice.transition} to {notice.channel}"
+    if notice.accepted_at is not None:
+        return f"{what}: accepted {format_moment(notice.accepted_at)}"
+    because = f" ({notice.error})" if notice.error else ""
+    return f"{what}: {notice.state.replace('_', ' ')}{because}"
+
+
+def _link(given: Mapping[str, str], changes: Mapping[str, object]) -> str:
+    wanted: dict[str, object] = {**given, **changes}
+    pairs = [(key, str(value)) for key, value in wanted.items() if value not in (None, "")]
+    return f"/alerts?{urlencode(pairs)}" if pairs else "/alerts"
