@@ -1,0 +1,287 @@
+"""One HTTP request to a place that is not trusted: checked address, no redirects, all bounded.
+
+The name is looked up once and the connection goes to an address that was checked; TLS and the Host
+header keep the name. The standard library does the looking up, TLS and the parsing.
+"""
+
+import asyncio
+import http.client
+import io
+import ipaddress
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import urlsplit
+
+from ntp_checker.errors import SendError, SendErrorKind
+from ntp_checker.message import clean_line
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+#: Addresses of a name; raises OSError if it has none.
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+
+TIMEOUT_S = 15.0
+#: For each address of a name; the first may be one that swallows packets.
+_CONNECT_TIMEOUT_S = 5.0
+_MAX_ADDRESSES = 3
+#: The answer's first line has settled the matter; its body is only for people.
+_BODY_TIMEOUT_S = 2.0
+_MAX_HEAD_BYTES = 16 * 1024
+_MAX_BODY_BYTES = 16 * 1024
+_HEAD_END = b"\r\n\r\n"
+#: A provider may wish for more; an alert can't wait for it.
+_MAX_RETRY_AFTER_S = 3600.0
+_MAX_TOLD_CHARS = 200
+#: Request Timeout, Too Early, Too Many Requests; RFC 9110 and RFC 6585.
+_PASSING = (408, 425, 429)
+#: OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID.
+_NOT_YET_VALID = 9
+#: NAT64 (RFC 6052): the last 32 bits are an IPv4 address.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+class Reach(Enum):
+    """Which addresses a channel may talk to."""
+
+    OUTWARD = "outward"  #: the public internet only
+    INWARD_TOO = "inward_too"  #: loopback and private networks, too
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a request goes. Its path may be a secret and never gets into an error."""
+
+    is_encrypted: bool
+    host: str
+    port: int
+    target: str  #: path and query
+
+    @classmethod
+    def of(cls, url: str) -> "Endpoint":
+        """Raises SendError (permanent), which does not repeat the URL, for what is no HTTP URL."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+            host = (parts.hostname or "").encode("idna").decode("ascii")
+        except (ValueError, UnicodeError):
+            raise SendError("the URL is not understood", SendErrorKind.PERMANENT) from None
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        is_known = parts.scheme in ("http", "https") and host and not parts.username
+        if not is_known or not target.isascii() or not target.isprintable() or " " in target:
+            raise SendError("the URL is not understood", SendErrorKind.PERMANENT)
+        is_encrypted = parts.scheme == "https"
+        port = port or (443 if is_encrypted else 80)
+        return cls(is_encrypted=is_encrypted, host=host, port=port, target=target)
+
+    @property
+    def authority(self) -> str:
+        """The Host header: the port only where it is not the usual one."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.is_encrypted else 80) else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back; the body is cut to a bound and may be incomplete."""
+
+    status: int
+    retry_after_s: float | None
+    body: str
+
+
+async def resolve_by_system(host: str, port: int) -> Sequence[str]:
+    """As the system does, without duplicates."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def is_allowed(address: IpAddress, reach: Reach) -> bool:
+    """Whether a channel may talk to this address.
+
+    Link-local, multicast and unspecified addresses never: cloud metadata services are there, and
+    nobody's webhook.
+    """
+    address = _embedded(address)
+    if address.is_link_local or address.is_multicast or address.is_unspecified:
+        return False
+    if reach is Reach.INWARD_TOO:
+        return True
+    is_site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    return address.is_global and not address.is_reserved and not is_site_local
+
+
+def _embedded(address: IpAddress) -> IpAddress:
+    """The IPv4 address that an IPv6 one stands for, else itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in _NAT64:
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+class Poster:
+    """Posts to endpoints; made once and passed in."""
+
+    def __init__(
+        self,
+        *,
+        reach: Reach = Reach.OUTWARD,
+        tls: ssl.SSLContext | None = None,
+        resolve: Resolve = resolve_by_system,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        """`tls` None: the system's authorities."""
+        self._reach, self._resolve, self._timeout_s = reach, resolve, timeout_s
+        self._tls = tls or ssl.create_default_context()
+
+    async def post(self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Answer:
+        """The answer, whatever its status. Raises SendError if there was none in time."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._exchange(endpoint, headers, body)
+        except TimeoutError as err:
+            detail = f"no answer from {endpoint.host} within {self._timeout_s:g} s"
+            raise SendError(detail, SendErrorKind.RETRY) from err
+        except ssl.SSLCertVerificationError as err:
+            raise certificate_error(endpoint.host, err) from err
+        except asyncio.LimitOverrunError as err:
+            detail = f"{endpoint.host} answers with too many headers"
+            raise SendError(detail, SendErrorKind.RETRY) from err
+        except (OSError, asyncio.IncompleteReadError, http.client.HTTPException) as err:
+            detail = f"no answer from {endpoint.host}: {clean_line(str(err) or repr(err))}"
+            raise SendError(detail, SendErrorKind.RETRY) from err
+
+    async def _exchange(
+        self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes
+    ) -> Answer:
+        reader, writer = await self._connect(endpoint)
+        try:
+            writer.write(_request(endpoint, headers, body))
+            await writer.drain()
+            head = await reader.readuntil(_HEAD_END)
+            return _parse(head, await _read_body(reader, head))
+        finally:
+            # Not closed but cut: the goodbye of TLS would wait for a peer that says nothing.
+            writer.transport.abort()
+
+    async def _connect(
+        self, endpoint: Endpoint
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        addresses = await self._checked_addresses(endpoint)
+        for number, address in enumerate(addresses, start=1):
+            try:
+                async with asyncio.timeout(_CONNECT_TIMEOUT_S):
+                    return await asyncio.open_connection(
+                        str(address),
+                        endpoint.port,
+                        limit=_MAX_HEAD_BYTES,
+                        ssl=self._tls if endpoint.is_encrypted else None,
+                        server_hostname=endpoint.host if endpoint.is_encrypted else None,
+                    )
+            except ssl.SSLCertVerificationError:
+                raise
+            except OSError:
+                if number == len(addresses):
+                    raise
+        raise AssertionError("unreachable: there is at least one address")
+
+    async def _checked_addresses(self, endpoint: Endpoint) -> list[IpAddress]:
+        found = [
+            ipaddress.ip_address(text) for text in await self._resolve(endpoint.host, endpoint.port)
+        ]
+        allowed = [address for address in found if is_allowed(address, self._reach)]
+        if not allowed:
+            where = ", ".join(str(address) for address in found[:_MAX_ADDRESSES]) or "no address"
+            detail = f"{endpoint.host} leads inward ({where}): refused"
+            raise SendError(detail, SendErrorKind.PERMANENT)
+        return allowed[:_MAX_ADDRESSES]
+
+
+def certificate_error(host: str, err: ssl.SSLCertVerificationError) -> SendError:
+    """A certificate that is not valid yet is our own clock's fault more often than not."""
+    kind = SendErrorKind.NEXT_CHANNEL
+    if err.verify_code == _NOT_YET_VALID:
+        kind = SendErrorKind.OWN_CLOCK
+    return SendError(f"{host}'s certificate is refused: {clean_line(err.verify_message)}", kind)
+
+
+def _request(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> bytes:
+    lines = [
+        f"POST {endpoint.target} HTTP/1.1",
+        f"Host: {endpoint.authority}",
+        "Connection: close",
+        f"Content-Length: {len(body)}",
+        *(f"{name}: {value}" for name, value in headers.items()),
+    ]
+    return "\r\n".join(lines).encode("ascii") + _HEAD_END + body
+
+
+async def _read_body(reader: asyncio.StreamReader, head: bytes) -> bytes:
+    """What comes of it before it is complete, too long, too late, or the connection is over."""
+    wanted_bytes = _MAX_BODY_BYTES
+    length = http.client.parse_headers(io.BytesIO(head.partition(b"\r\n")[2])).get("Content-Length")
+    if length is not None and length.isdecimal():
+        wanted_bytes = min(int(length), _MAX_BODY_BYTES)
+    body = bytearray()
+    with suppress(TimeoutError, OSError):  # the status is known: that is the answer
+        async with asyncio.timeout(_BODY_TIMEOUT_S):
+            while len(body) < wanted_bytes:
+                piece = await reader.read(wanted_bytes - len(body))
+                if not piece:
+                    break
+                body += piece
+    return bytes(body)
+
+
+class _Bytes:
+    """As much of a socket as http.client reads an answer from."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def makefile(self, _mode: str) -> io.BytesIO:
+        return io.BytesIO(self._content)
+
+
+def _parse(head: bytes, body: bytes) -> Answer:
+    """Raises HTTPException if it is not HTTP."""
+    response = http.client.HTTPResponse(_Bytes(head + body))  # type: ignore[arg-type]  # reads only
+    response.begin()
+    try:
+        text = response.read(_MAX_BODY_BYTES)
+    except http.client.IncompleteRead as err:
+        text = err.partial
+    wish = response.getheader("Retry-After", "")
+    return Answer(
+        status=response.status,
+        retry_after_s=_seconds(wish),
+        body=text.decode("utf-8", errors="replace"),
+    )
+
+
+def _seconds(text: str) -> float | None:
+    """Retry-After in seconds; None for a date, which needs two clocks that agree."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        return None
+    return min(float(text), _MAX_RETRY_AFTER_S)
+
+
+def check_taken(answer: Answer, endpoint: Endpoint, *, secrets: Sequence[str] = ()) -> None:
+    """Raises SendError unless the answer is a 2xx. What it quotes is cleansed of the secrets."""
+    if 200 <= answer.status < 300:
+        return
+    said = answer.body
+    for secret in (endpoint.target, *secrets):
+        if len(secret) > 1:
+            said = said.replace(secret, "***")
+    said = clean_line(said, max_chars=_MAX_TOLD_CHARS)
+    detail = f"{endpoint.host} answers {answer.status}{f': {said}' if said else ''}"
+    if answer.status in _PASSING or answer.status >= 500:
+        raise SendError(detail, SendErrorKind.RETRY, retry_after_s=answer.retry_after_s)
+    if 300 <= answer.status < 400:
+        detail = f"{endpoint.host} answers {answer.status}: redirects are not followed"
+    raise SendError(detail, SendErrorKind.PERMANENT)

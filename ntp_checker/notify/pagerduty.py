@@ -1,0 +1,129 @@
+"""PagerDuty, Events API v2: one incident for each alert, one for the many of a digest."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+import orjson
+
+from ntp_checker.message import AlertNotice, OutgoingMessage, clean_line, problem_title
+from ntp_checker.model import Severity, TransitionKind
+from ntp_checker.notify.channel import Progress
+from ntp_checker.notify.http import Endpoint, Poster, check_taken
+
+EVENTS_URL = "https://events.pagerduty.com/v2/enqueue"
+_MAX_SUMMARY_CHARS = 1024
+#: Of 512 KB that PagerDuty takes.
+_MAX_DETAIL_CHARS = 10_000
+_MAX_EVENT_IDS = 100
+#: PagerDuty's words for ours.
+_SEVERITY_WORDS = {
+    Severity.CRITICAL: "critical",
+    Severity.WARNING: "warning",
+    Severity.INFO: "info",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Event:
+    """One call."""
+
+    action: str  #: trigger, acknowledge or resolve
+    dedup_key: str
+    payload: dict[str, Any] | None = None  #: with a trigger only
+
+
+class PagerDutyChannel:
+    """Sends to one service's integration."""
+
+    def __init__(
+        self, *, name: str, routing_key: str, poster: Poster, url: str = EVENTS_URL
+    ) -> None:
+        """Raises SendError (permanent) if `url` is not an HTTP URL."""
+        self.name = name
+        self.recipients: tuple[str, ...] = ()
+        self._routing_key = routing_key
+        self._endpoint, self._poster = Endpoint.of(url), poster
+        self._progress = Progress()
+
+    async def send(self, message: OutgoingMessage) -> str:
+        """The deduplication keys, the first one if there are many. Raises SendError.
+
+        An attempt after a failed one goes on where that ended: PagerDuty takes some 120 events a
+        minute, and a digest may end more alerts than that.
+        """
+        events = list(events_of(message))
+        taken = self._progress.taken(message)
+        for event in events:
+            if event.dedup_key in taken:
+                continue
+            await self._send(event, message)
+            self._progress.note(message, event.dedup_key)
+        self._progress.forget(message)
+        more = len(events) - 1
+        return f"{events[0].dedup_key}{f' and {more} more' if more else ''}"
+
+    async def _send(self, event: _Event, message: OutgoingMessage) -> None:
+        body: dict[str, Any] = {
+            "routing_key": self._routing_key,
+            "event_action": event.action,
+            "dedup_key": event.dedup_key,
+        }
+        if event.payload is not None:
+            body |= {"payload": event.payload, "client": "NTP Checker"}
+            if message.public_url is not None:
+                body["client_url"] = f"{message.public_url}/alerts"
+        headers = {"Content-Type": "application/json", "User-Agent": "ntp-checker"}
+        answer = await self._poster.post(self._endpoint, headers, orjson.dumps(body))
+        check_taken(answer, self._endpoint, secrets=(self._routing_key,))
+
+
+def events_of(message: OutgoingMessage) -> Iterator[_Event]:
+    """What PagerDuty is to be told by a message; at least one event.
+
+    Several alerts that begin together wake people once: they share one incident, which a person
+    ends. Each alert that ends or is taken on is told by itself, which wakes nobody.
+    """
+    begun = []
+    for notice in message.notices:
+        kind = notice.transition.kind
+        if kind is TransitionKind.RESOLVED:
+            yield _Event(action="resolve", dedup_key=notice.thread_key)
+        elif kind is TransitionKind.ACKNOWLEDGED:
+            yield _Event(action="acknowledge", dedup_key=notice.thread_key)
+        else:
+            begun.append(notice)
+    if len(begun) == 1:
+        yield _Event(
+            action="trigger",
+            dedup_key=begun[0].thread_key,
+            payload=_payload(message, begun[0]),
+        )
+    elif begun or not message.notices:
+        yield _Event(
+            action="trigger", dedup_key=str(message.message_id), payload=_payload(message, None)
+        )
+
+
+def _payload(message: OutgoingMessage, notice: AlertNotice | None) -> dict[str, Any]:
+    """About one alert, or about the message as a whole."""
+    summary, severity, host = message.title, message.severity, "NTP Checker"
+    begun_at, code, group = message.made_at, "", ""
+    if notice is not None:
+        key = notice.transition.key
+        severity, begun_at = notice.transition.severity, notice.transition.first_bad_slot_at
+        summary = f"{problem_title(key)}: {clean_line(notice.transition.reason)}"
+        host, code, group = clean_line(key.host), key.code, clean_line(notice.group or "")
+    payload = {
+        "summary": clean_line(summary, max_chars=_MAX_SUMMARY_CHARS),
+        "source": host,
+        "severity": _SEVERITY_WORDS[severity],
+        "timestamp": begun_at.astimezone(UTC).isoformat(),
+        "component": "clock",
+        "custom_details": {
+            "text": message.text[:_MAX_DETAIL_CHARS],
+            "event_ids": [str(event_id) for event_id in message.event_ids[:_MAX_EVENT_IDS]],
+        },
+    }
+    return payload | {name: words for name, words in (("class", code), ("group", group)) if words}
