@@ -92,16 +92,8 @@ def advance(
             for alert in live.values()
             if slot_at > alert.last_slot_at
         )
-    is_idle = not live and not recent
-    found: dict[AlertKey, Judgement] = {}
-    for judgement in judged.verdict.judgements:
-        if is_idle and not is_bad(judgement):
-            continue
-        key = AlertKey(host=sample.host, code=judgement.code, subject=judgement.subject)
-        # Two reference clocks may share a name: the bad one counts.
-        if key not in found or not is_bad(found[key]):
-            found[key] = judgement
-    if is_idle and not found:
+    found = _found(live, recent, judged)
+    if not live and not recent and not found:
         return _NOTHING
     steps = []
     for key in dict.fromkeys((*found, *live, *recent)):
@@ -155,6 +147,22 @@ def _collected(steps: Iterable[Step | None]) -> Advance:
         alerts=tuple(alert for alert, _ in made),
         transitions=tuple(transition for _, transition in made if transition is not None),
     )
+
+
+def _found(
+    live: Mapping[AlertKey, Alert], recent: Mapping[AlertKey, Alert], judged: JudgedSample
+) -> dict[AlertKey, Judgement]:
+    """What the look says of each key that may matter: most are good and without an alert."""
+    found: dict[AlertKey, Judgement] = {}
+    codes = {key.code for key in (*live, *recent)}
+    for judgement in judged.verdict.judgements:
+        if judgement.severity is None and judgement.code not in codes:
+            continue
+        key = AlertKey(host=judged.sample.host, code=judgement.code, subject=judgement.subject)
+        # Two reference clocks may share a name: the bad one counts.
+        if key not in found or not is_bad(found[key]):
+            found[key] = judgement
+    return found
 
 
 def _is_long_gone(last: Alert, slot_at: datetime) -> bool:

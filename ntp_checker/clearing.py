@@ -20,7 +20,7 @@ class Side(Enum):
 
 def is_bad(judgement: Judgement) -> bool:
     """True for what makes an alert: INFO does not."""
-    return judgement.severity is Severity.WARNING or judgement.severity is Severity.CRITICAL
+    return judgement.severity is not None and judgement.severity is not Severity.INFO
 
 
 def side_of(judgement: Judgement, clear_ratio: float) -> Side:
