@@ -118,8 +118,10 @@ class Lane:
                 answer = await self._channel.send(message)
         except SendError as err:
             failure = err
+            self._take_break(failure)
         except TimeoutError:
             failure = SendError(f"no answer within {SEND_TIMEOUT_S:g} s", SendErrorKind.RETRY)
+            self._take_break(failure)
         except RowsRefused as err:
             log.exception("message cannot be stored", channel=self._name)
             message = None
@@ -160,7 +162,6 @@ class Lane:
     async def _settle_failure(
         self, claimed: Sequence[Claimed], message: OutgoingMessage | None, failure: SendError
     ) -> None:
-        self._failures += 1
         attempts = max(one.attempts for one in claimed)
         others = self._stand_ins(claimed) if _is_for_others(failure, attempts) else []
         is_taken_over = failure.kind is SendErrorKind.NEXT_CHANNEL and len(others) == len(claimed)
@@ -185,7 +186,6 @@ class Lane:
             return lost
 
         lost = await self._settle(settle)
-        self._take_break(failure)
         ways = sorted({one.channel for one in others})
         log.warning(
             "message not accepted",
@@ -216,6 +216,7 @@ class Lane:
         """Where the trouble is the channel's and not the message's, the next group waits, too."""
         if failure.kind not in (SendErrorKind.RETRY, SendErrorKind.OWN_CLOCK):
             return
+        self._failures += 1
         pause_s = min(BREAK_MAX_S, backoff_s(self._failures))
         if failure.retry_after_s is not None:
             pause_s = backoff_s(1, retry_after_s=failure.retry_after_s)

@@ -34,11 +34,12 @@ SELECT given.event_id, told.channel,
 
 -- name: claim
 -- The group that has been due for longest, whole: whoever has its first row has them all, and
--- what another sender holds at this moment is passed by.
+-- what another sender holds at this moment is passed by. What failed goes to the end of the line.
 WITH due AS (
     SELECT notification.notification_id, notification.group_key,
            row_number() OVER (PARTITION BY notification.group_key
-                                  ORDER BY notification.not_before_at,
+                                  ORDER BY coalesce(notification.retry_at,
+                                                    notification.not_before_at),
                                            notification.notification_id) AS place
       FROM metrics.notification AS notification
      WHERE notification.channel = %(channel)s
@@ -55,7 +56,7 @@ leader AS (
        AND first.state IN ('waiting', 'claimed')
        AND (first.retry_at IS NULL OR first.retry_at <= statement_timestamp())
        AND (first.state = 'waiting' OR first.claimed_until_at <= statement_timestamp())
-     ORDER BY first.not_before_at, first.notification_id
+     ORDER BY coalesce(first.retry_at, first.not_before_at), first.notification_id
      LIMIT 1
        FOR UPDATE OF first SKIP LOCKED
 ),
