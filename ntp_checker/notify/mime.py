@@ -13,7 +13,29 @@ from ntp_checker.message import OutgoingMessage, clean_line
 _MAX_SUBJECT_CHARS = 200
 #: Event ids in headers; all of them, up to a bound, stand in the text.
 _MAX_EVENT_HEADERS = 50
+_MAX_ADDRESS_CHARS = 100
 _SENDER_NAME = "NTP Checker"
+
+
+def sort_addresses(recipients: Sequence[str]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Those that a header can hold, and the others with the reason."""
+    good, bad = [], {}
+    for recipient in recipients:
+        try:
+            _address(recipient)
+        except SendError as err:
+            bad[recipient] = err.detail
+        else:
+            good.append(recipient)
+    return tuple(good), bad
+
+
+def _address(text: str, name: str = "") -> Address:
+    try:
+        return Address(display_name=name, addr_spec=text)
+    except Exception as err:
+        detail = f"not a mail address: {clean_line(text, max_chars=_MAX_ADDRESS_CHARS)}"
+        raise SendError(detail, SendErrorKind.PERMANENT) from err
 
 
 def make_mail(message: OutgoingMessage, *, sender: str, recipients: Sequence[str]) -> EmailMessage:
@@ -25,12 +47,8 @@ def make_mail(message: OutgoingMessage, *, sender: str, recipients: Sequence[str
     """
     domain = sender.rpartition("@")[2]
     mail = EmailMessage(policy=SMTP)
-    try:
-        mail["From"] = Address(display_name=_SENDER_NAME, addr_spec=sender)
-        mail["To"] = [Address(addr_spec=recipient) for recipient in recipients]
-    except Exception as err:
-        detail = f"a mail address is not understood: {clean_line(str(err))}"
-        raise SendError(detail, SendErrorKind.PERMANENT) from err
+    mail["From"] = _address(sender, _SENDER_NAME)
+    mail["To"] = [_address(recipient) for recipient in recipients]
     mail["Subject"] = clean_line(message.title, max_chars=_MAX_SUBJECT_CHARS)
     mail["Date"] = format_datetime(message.made_at)
     mail["Message-ID"] = f"<{message.message_id}@{domain}>"

@@ -13,7 +13,7 @@ from botocore.config import Config  # type: ignore[import-untyped]
 from ntp_checker.errors import SendError, SendErrorKind
 from ntp_checker.message import OutgoingMessage, clean_line
 from ntp_checker.notify.channel import Progress
-from ntp_checker.notify.mime import make_mail
+from ntp_checker.notify.mime import make_mail, sort_addresses
 
 #: SES v2, SendEmail: recipients of one call.
 MAX_RECIPIENTS = 50
@@ -49,6 +49,7 @@ class SesClient(Protocol):
 def make_ses_client() -> SesClient:
     """Region, credentials and endpoint (AWS_ENDPOINT_URL_SESV2) by boto3's own chain.
 
+    But for AWS_REGION, which Lambda, EKS and the other SDKs set and boto3 does not read.
     It never tries again by itself: that is the outbox's business. Raises SendError without a
     region.
     """
@@ -59,7 +60,8 @@ def make_ses_client() -> SesClient:
         user_agent_extra="ntp-checker",
     )
     try:
-        client: SesClient = boto3.session.Session().client("sesv2", config=config)
+        session = boto3.session.Session(region_name=os.environ.get("AWS_REGION") or None)
+        client: SesClient = session.client("sesv2", config=config)
     except (aws.BotoCoreError, ValueError) as err:
         detail = f"Amazon SES can't be set up: {_words(err)}"
         raise SendError(detail, SendErrorKind.NEXT_CHANNEL) from err
@@ -94,8 +96,9 @@ class SesChannel:
         bad address costs the others nothing.
         """
         taken = self._progress.taken(message)
-        missing = [address for address in self.recipients if address not in taken]
-        answers, refused = [], []
+        good, bad = sort_addresses(self.recipients)
+        missing = [address for address in good if address not in taken]
+        answers, refused = [], [f"{address} refused: {why}" for address, why in bad.items()]
         for first in range(0, len(missing), MAX_RECIPIENTS):
             chunk = missing[first : first + MAX_RECIPIENTS]
             try:

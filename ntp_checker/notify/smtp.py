@@ -13,7 +13,7 @@ from ntp_checker.message import OutgoingMessage, clean_line
 from ntp_checker.model import SmtpSecurity
 from ntp_checker.notify.channel import Progress
 from ntp_checker.notify.http import certificate_error
-from ntp_checker.notify.mime import make_mail
+from ntp_checker.notify.mime import make_mail, sort_addresses
 
 #: RFC 5321, 4.5.3.2, grants minutes; an alert that takes as long is late anyway.
 TIMEOUT_S = 30.0
@@ -54,8 +54,9 @@ class SmtpChannel:
     async def send(self, message: OutgoingMessage) -> str:
         """The server's last answer, with the recipients that it refused. Raises SendError."""
         taken = self._progress.taken(message)
-        recipients = [address for address in self.recipients if address not in taken]
-        mail = make_mail(message, sender=self._sender, recipients=self.recipients)
+        good, bad = sort_addresses(self.recipients)
+        recipients = [address for address in good if address not in taken]
+        mail = make_mail(message, sender=self._sender, recipients=good)
         session = _Session(self._security, self._tls)
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -68,8 +69,9 @@ class SmtpChannel:
         finally:
             session.cut()  # a thread that still waits for the server ends now
         self._progress.note(message, *(one for one in recipients if one not in refused))
+        refused |= {one: (_PERMANENT_FROM, why) for one, why in bad.items()}
         told = "; ".join(f"{one} refused: {why}" for one, (_, why) in refused.items())
-        self._check_refused(refused, taken | set(recipients), told)
+        self._check_refused(refused, told)
         self._progress.forget(message)
         return f"{answer}{f' ({told})' if told else ''}"
 
@@ -108,13 +110,11 @@ class SmtpChannel:
             session.quit()
         return _words(said), refused
 
-    def _check_refused(
-        self, refused: dict[str, tuple[int, str]], wanted: frozenset[str], told: str
-    ) -> None:
+    def _check_refused(self, refused: dict[str, tuple[int, str]], told: str) -> None:
         """Raises SendError if someone is to be tried again, or if nobody was left."""
         if any(code < _PERMANENT_FROM for code, _ in refused.values()):
             raise SendError(f"{self._host}: {told}", SendErrorKind.RETRY)
-        if len(refused) == len(wanted):
+        if len(refused) == len(self.recipients):
             raise SendError(f"{self._host}: {told or 'no recipient'}", SendErrorKind.PERMANENT)
 
     def _error(self, err: Exception) -> SendError:
