@@ -11,67 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from ntp_checker.errors import ConfigError, SendError, SendErrorKind
 from ntp_checker.model import ChannelKind, ChannelSettings, SmtpSecurity
 from ntp_checker.notify.opening import open_channel
 from ntp_checker.notify.smtp import SmtpChannel
 from tests.certificates import tls_pair
+from tests.mail_server import PASSWORD, Mailbox, MailServer
 from tests.notices import make_message
 from tests.rig.processes import free_tcp_port, wait_until
 
 SENDER = "alerts@example.org"
 RECIPIENTS = ("ann@example.org", "bob@example.org")
-PASSWORD = "a-secret-of-the-mail"
 pytestmark = pytest.mark.asyncio
-
-
-class Mailbox:
-    """What came, and how to answer: aiosmtpd asks it."""
-
-    def __init__(self) -> None:
-        self.envelopes: list[Envelope] = []
-        self.refusals: dict[str, str] = {}  #: recipient -> answer
-        self.data_answer = "250 2.0.0 queued as A1B2"
-        self.was_encrypted: list[bool] = []
-        self.users: list[bytes] = []
-
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
-        self,
-        _server: SMTP,
-        _session: Session,
-        envelope: Envelope,
-        address: str,
-        _options: list[str],
-    ) -> str:
-        if address in self.refusals:
-            return self.refusals[address]
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
-        self, _server: SMTP, session: Session, envelope: Envelope
-    ) -> str:
-        if self.data_answer.startswith("250"):
-            self.envelopes.append(envelope)
-            self.was_encrypted.append(session.ssl is not None)
-        return self.data_answer
-
-    def authenticate(self, _server: Any, _session: Any, _envelope: Any, _how: str, given: Any):
-        """aiosmtpd's authenticator."""
-        assert isinstance(given, LoginPassword)
-        self.users.append(given.login)
-        good = given.password == PASSWORD.encode()
-        return AuthResult(success=good, handled=False, auth_data=given)
-
-
-class Server(Controller):
-    """aiosmtpd on a free port of 127.0.0.1."""
-
-    def __init__(self, mailbox: Mailbox, **more: Any) -> None:
-        super().__init__(mailbox, hostname="127.0.0.1", port=free_tcp_port("127.0.0.1"), **more)
 
 
 @pytest.fixture
@@ -80,11 +32,11 @@ def mailbox() -> Mailbox:
 
 
 @pytest.fixture
-def start(mailbox: Mailbox) -> Iterator[Callable[..., Server]]:
-    running: list[Server] = []
+def start(mailbox: Mailbox) -> Iterator[Callable[..., MailServer]]:
+    running: list[MailServer] = []
 
-    def start_one(**more: Any) -> Server:
-        server = Server(mailbox, ident="the test's own", **more)
+    def start_one(**more: Any) -> MailServer:
+        server = MailServer(mailbox, ident="the test's own", **more)
         server.start()
         running.append(server)
         return server
@@ -132,7 +84,7 @@ def pair(tmp_path: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
 
 
 @pytest.fixture
-def guarded(start, mailbox: Mailbox, pair) -> Server:
+def guarded(start, mailbox: Mailbox, pair) -> MailServer:
     """Wants STARTTLS, then a login."""
     return start(
         tls_context=pair[0],
@@ -142,7 +94,7 @@ def guarded(start, mailbox: Mailbox, pair) -> Server:
     )
 
 
-def login(guarded: Server, pair, password: str = PASSWORD) -> SmtpChannel:
+def login(guarded: MailServer, pair, password: str = PASSWORD) -> SmtpChannel:
     return channel(
         guarded.port,
         host="localhost",
