@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from ntp_checker.clearing import Side, is_bad, is_clear_of_critical, side_of, worse_value
+from ntp_checker.clearing import Side, has_left, is_bad, is_clear_of_critical, side_of, worse_value
 from ntp_checker.model import (
     Acknowledgement,
     Alert,
@@ -27,7 +27,6 @@ from ntp_checker.model import (
     JudgedSample,
     Judgement,
     Part,
-    ProblemCode,
     Sample,
     Severity,
     Transition,
@@ -46,17 +45,6 @@ from ntp_checker.transitions import (
 )
 
 _NOT_LOOKED = (FailureKind.MISSED, FailureKind.DROPPED, FailureKind.REJECTED)
-_SOURCE_CODES = (
-    ProblemCode.SOURCE_UNREACHABLE,
-    ProblemCode.FALSETICKER,
-    ProblemCode.SOURCE_JITTERY,
-)
-_RECEIVER_CODES = (
-    ProblemCode.GPS_NO_FIX,
-    ProblemCode.GPS_2D_FIX,
-    ProblemCode.GPS_FEW_SATELLITES,
-    ProblemCode.GPS_TIME_WRONG,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +91,11 @@ def advance(
         if alert is None:
             steps.append(_begun(key, last, on_it, slot_at, policy))
         elif slot_at > alert.last_slot_at:
-            steps.append(_next(alert, last, on_it, sample, policy))
+            step = _next(alert, last, on_it, sample, policy)
+            steps.append(step)
+            # What ended while pending leaves its key to the one before it, in this very slot.
+            if last is not None and step is not None and _ended_silently(step[0]):
+                steps.append(come_to_rest(last, on_it, slot_at, policy))
     return _collected(steps)
 
 
@@ -116,7 +108,7 @@ def settle(
             live[alert.key] = alert
             continue
         live.pop(alert.key, None)
-        if alert.opened_at is not None:
+        if not _ended_silently(alert):
             recent[alert.key] = alert
 
 
@@ -165,6 +157,10 @@ def _found(
     return found
 
 
+def _ended_silently(alert: Alert) -> bool:
+    return alert.state is AlertState.CLOSED and alert.opened_at is None
+
+
 def _is_long_gone(last: Alert, slot_at: datetime) -> bool:
     return last.closed_at is None or slot_at - last.closed_at >= FLAPPING_WINDOW
 
@@ -172,17 +168,6 @@ def _is_long_gone(last: Alert, slot_at: datetime) -> bool:
 def _is_not_looked_at(sample: Sample) -> bool:
     failure = sample.failure_of(Part.LOGIN)
     return failure is not None and failure.kind in _NOT_LOOKED
-
-
-def _has_left(key: AlertKey, sample: Sample) -> bool:
-    """True if the subject was there once and this look, which could see it, did not."""
-    if key.code in _SOURCE_CODES:
-        return sample.sources is not None and all(
-            source.address != key.subject for source in sample.sources
-        )
-    if key.code in _RECEIVER_CODES and key.subject and sample.gps_devices:
-        return all(device.device != key.subject for device in sample.gps_devices)
-    return False
 
 
 def _begun(
@@ -218,7 +203,7 @@ def _next(
     slot_at = sample.slot_at
     transition: Transition | None = None
     if judgement is None:
-        if _has_left(alert.key, sample):
+        if has_left(alert.key, sample):
             reason = f"{alert.key.subject} is no longer watched: the host does not list it any more"
             return closed(alert, slot_at, reason, policy)
     elif is_bad(judgement):

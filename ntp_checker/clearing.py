@@ -1,4 +1,4 @@
-"""On which side of its limit a finding is: bad, clear of it, or between. Pure.
+"""What may end an alert: on which side of its limit a finding is, or that its subject left. Pure.
 
 A measured quantity has a unit and counts as clear only at some distance from its limit, so that
 noise around the limit does not open and close an alert. A count has no unit and is clear as soon as
@@ -7,7 +7,19 @@ it is good; so is a state, which has no value.
 
 from enum import Enum, auto
 
-from ntp_checker.model import Alert, Judgement, Severity
+from ntp_checker.model import Alert, AlertKey, Judgement, ProblemCode, Sample, Severity
+
+_SOURCE_CODES = (
+    ProblemCode.SOURCE_UNREACHABLE,
+    ProblemCode.FALSETICKER,
+    ProblemCode.SOURCE_JITTERY,
+)
+_RECEIVER_CODES = (
+    ProblemCode.GPS_NO_FIX,
+    ProblemCode.GPS_2D_FIX,
+    ProblemCode.GPS_FEW_SATELLITES,
+    ProblemCode.GPS_TIME_WRONG,
+)
 
 
 class Side(Enum):
@@ -57,3 +69,14 @@ def worse_value(peak: float | None, judgement: Judgement) -> float | None:
         return peak if value is None else value
     is_too_low = judgement.limit is not None and abs(value) < abs(judgement.limit)
     return min(peak, value, key=abs) if is_too_low else max(peak, value, key=abs)
+
+
+def has_left(key: AlertKey, sample: Sample) -> bool:
+    """True if the subject was there once and this look, which could see it, did not."""
+    if key.code in _SOURCE_CODES:
+        return sample.sources is not None and all(
+            source.address != key.subject for source in sample.sources
+        )
+    if key.code in _RECEIVER_CODES and key.subject and sample.gps_devices:
+        return all(device.device != key.subject for device in sample.gps_devices)
+    return False

@@ -158,6 +158,27 @@ def test_closed_alert_when_the_next_one_is_pending_then_rest_waits() -> None:
     assert host.told == [*FIVE, FLAPPING]
 
 
+def test_closed_alert_when_the_next_one_ended_pending_then_rest_is_told_in_that_slot() -> None:
+    host = flapping()
+    host.policy = AlertPolicy()
+    host.look(offset(WARNING_S), after=AN_HOUR)
+    host.offsets(GOOD_S)
+
+    assert host.told == [*FIVE, FLAPPING, RESOLVED]
+
+
+@pytest.mark.parametrize(
+    ("after", "rests"), [(A_DAY - A_SECOND, True), (A_DAY, False), (A_DAY + A_SECOND, False)]
+)
+def test_closed_alert_when_a_day_old_then_makes_no_difference(
+    after: timedelta, rests: bool
+) -> None:
+    host = flapping()
+    host.look(offset(GOOD_S), after=after)
+
+    assert (host.told == [*FIVE, FLAPPING, RESOLVED]) is rests
+
+
 def test_change_when_an_hour_after_the_last_then_told_as_it_is() -> None:
     host = flapping()
     host.look(offset(WARNING_S), after=AN_HOUR)
