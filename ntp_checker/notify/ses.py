@@ -18,7 +18,7 @@ from ntp_checker.notify.mime import make_mail, sort_addresses
 #: SES v2, SendEmail: recipients of one call.
 MAX_RECIPIENTS = 50
 #: A name may need credentials from a metadata service first.
-TIMEOUT_S = 30.0
+TIMEOUT_S = 20.0
 _CONNECT_TIMEOUT_S = 5.0
 _READ_TIMEOUT_S = 10.0
 _THROTTLED_RETRY_S = 1.0

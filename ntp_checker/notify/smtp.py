@@ -16,7 +16,7 @@ from ntp_checker.notify.http import certificate_error
 from ntp_checker.notify.mime import make_mail, sort_addresses
 
 #: RFC 5321, 4.5.3.2, grants minutes; an alert that takes as long is late anyway.
-TIMEOUT_S = 30.0
+TIMEOUT_S = 20.0
 #: For each read and write.
 _STEP_TIMEOUT_S = 10.0
 _MAX_TOLD_CHARS = 200
