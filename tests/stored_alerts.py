@@ -74,17 +74,17 @@ async def save(
     conn: CheckerConnection, alerts: Sequence[Alert], transitions: Sequence[Transition] = ()
 ) -> list[Transition]:
     """Stores these, whatever their hosts."""
-    ids = await host_ids(conn, {one.key.host for one in alerts})
+    of_host: dict[str, tuple[list[Alert], list[Transition]]] = {}
+    for one in alerts:
+        of_host.setdefault(one.key.host, ([], []))[0].append(one)
+    for step in transitions:
+        of_host.setdefault(step.key.host, ([], []))[1].append(step)
+    ids = await host_ids(conn, of_host)
     return await store_advances(
         conn,
         [
-            StorableAdvance(
-                host_id=ids[host],
-                lease_epoch=1,
-                alerts=[one for one in alerts if one.key.host == host],
-                transitions=[one for one in transitions if one.key.host == host],
-            )
-            for host in ids
+            StorableAdvance(host_id=ids[host], lease_epoch=1, alerts=changed, transitions=told)
+            for host, (changed, told) in of_host.items()
         ],
     )
 

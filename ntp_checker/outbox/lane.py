@@ -15,6 +15,7 @@ from ntp_checker.notify.channel import Channel
 from ntp_checker.outbox.pace import BACKOFF_MAX_S, TokenBucket, backoff_s
 from ntp_checker.outbox.reach import OutboxReach
 from ntp_checker.store.notifications import (
+    INTERNAL_ERROR,
     Claimed,
     claim,
     queue,
@@ -124,14 +125,15 @@ class Lane:
             self._take_break(failure)
         except RowsRefused as err:
             log.exception("message cannot be stored", channel=self._name)
-            message = None
-            failure = SendError(f"message cannot be stored: {err}", SendErrorKind.RETRY)
+            await self._settle_fault(claimed, f"message cannot be stored: {err}")
+            return
         except StoreError:
             raise
         except Exception as err:
-            # A fault of ours in one message: it waits for its next turn, and the others go out.
+            # A fault of ours in one message: it waits for its next turn, and others go out.
             log.exception("message cannot be made or sent", channel=self._name)
-            failure = SendError(f"internal error: {type(err).__name__}", SendErrorKind.RETRY)
+            await self._settle_fault(claimed, f"internal error: {type(err).__name__}")
+            return
         else:
             await self._settle_accepted(claimed, message, answer)
             return
@@ -198,6 +200,22 @@ class Lane:
         )
         for way in ways:
             self._wake(way)
+
+    async def _settle_fault(self, claimed: Sequence[Claimed], reason: str) -> None:
+        """Each is tried again alone, so that only what is at fault stays behind."""
+        delay_s = backoff_s(max(one.attempts for one in claimed))
+
+        async def settle(conn: CheckerConnection) -> list[Claimed]:
+            return await settle_retry(
+                conn,
+                claimed,
+                message_id=None,
+                error_kind=INTERNAL_ERROR,
+                error_text=clean_line(reason),
+                delay_s=delay_s,
+            )
+
+        await self._settle(settle)
 
     async def _settle(self, settle: _Settle) -> list[Claimed]:
         """Those no longer ours. Goes on until the database has it: else it would be sent again."""

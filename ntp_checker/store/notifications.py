@@ -24,6 +24,10 @@ from ntp_checker.store.queries import load_queries
 CLAIM_S = 60.0
 #: So many of one group share a message at most.
 CLAIM_LIMIT = 1_000
+#: What could not be told for this long goes into one digest, whatever its group.
+LATE_S = 300.0
+#: `error_kind` of what failed by a fault of ours: sent alone from then on, it harms no other.
+INTERNAL_ERROR = "internal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,12 +104,20 @@ async def claim(
 ) -> list[Claimed]:
     """What is due for one message of this channel, oldest slot first; nothing if nothing is due.
 
-    It is the group that has been due for longest. Until `claim_s` from now nobody else gets it.
+    It is the group that has been due for longest; after an outage all that is late, of whatever
+    group. Until `claim_s` from now nobody else gets it.
     """
     async with conn.cursor(binary=True) as cursor:
         await cursor.execute(
             load_queries("notifications")["claim"],
-            {"owner": owner, "channel": channel, "limit": limit, "claim_s": claim_s},
+            {
+                "owner": owner,
+                "channel": channel,
+                "limit": limit,
+                "claim_s": claim_s,
+                "late_s": LATE_S,
+                "alone_kind": INTERNAL_ERROR,
+            },
         )
         return [_claimed(row) for row in await cursor.fetchall()]
 

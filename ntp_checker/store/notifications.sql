@@ -33,14 +33,19 @@ SELECT given.event_id, told.channel,
  GROUP BY given.event_id, told.channel;
 
 -- name: claim
--- The group that has been due for longest, whole: whoever has its first row has them all, and
--- what another sender holds at this moment is passed by. What failed goes to the end of the line.
+-- What shares a message: one group; what has been late for long, whatever its group; and nothing
+-- with what a fault of ours kept back. Of these what has been due for longest, whole: whoever has
+-- its first row has them all, and what another sender holds at this moment is passed by. What
+-- failed goes to the end of the line.
 WITH due AS (
-    SELECT notification.notification_id, notification.group_key,
-           row_number() OVER (PARTITION BY notification.group_key
-                                  ORDER BY coalesce(notification.retry_at,
-                                                    notification.not_before_at),
-                                           notification.notification_id) AS place
+    SELECT notification.notification_id,
+           coalesce(notification.retry_at, notification.not_before_at) AS due_at,
+           CASE WHEN notification.error_kind = %(alone_kind)s
+                THEN format('alone %%s', notification.notification_id)
+                WHEN notification.not_before_at
+                     < statement_timestamp() - make_interval(secs => %(late_s)s)
+                THEN 'late'
+                ELSE format('group %%s', notification.group_key) END AS message_key
       FROM metrics.notification AS notification
      WHERE notification.channel = %(channel)s
        AND notification.state IN ('waiting', 'claimed')
@@ -49,10 +54,17 @@ WITH due AS (
        AND (notification.state = 'waiting'
             OR notification.claimed_until_at <= statement_timestamp())
 ),
+placed AS (
+    SELECT due.notification_id, due.message_key,
+           row_number() OVER (PARTITION BY due.message_key
+                                  ORDER BY due.due_at, due.notification_id) AS place
+      FROM due
+),
 leader AS (
-    SELECT first.notification_id, first.group_key
+    SELECT first.notification_id
       FROM metrics.notification AS first
-     WHERE first.notification_id IN (SELECT due.notification_id FROM due WHERE due.place = 1)
+     WHERE first.notification_id IN (SELECT placed.notification_id FROM placed
+                                      WHERE placed.place = 1)
        AND first.state IN ('waiting', 'claimed')
        AND (first.retry_at IS NULL OR first.retry_at <= statement_timestamp())
        AND (first.state = 'waiting' OR first.claimed_until_at <= statement_timestamp())
@@ -64,10 +76,11 @@ chosen AS (
     SELECT member.notification_id
       FROM metrics.notification AS member
      WHERE member.notification_id IN (
-               SELECT due.notification_id
-                 FROM due
-                 JOIN leader ON leader.group_key = due.group_key
-                WHERE due.place <= %(limit)s)
+               SELECT placed.notification_id
+                 FROM leader
+                 JOIN placed AS led ON led.notification_id = leader.notification_id
+                 JOIN placed ON placed.message_key = led.message_key
+                WHERE placed.place <= %(limit)s)
        AND member.state IN ('waiting', 'claimed')
        AND (member.retry_at IS NULL OR member.retry_at <= statement_timestamp())
        AND (member.state = 'waiting' OR member.claimed_until_at <= statement_timestamp())

@@ -12,6 +12,7 @@ import pytest_asyncio
 from ntp_checker.resources import sql_path
 from ntp_checker.store.pool import CheckerPool, open_checker_pool
 from ntp_checker.store.spool import Spool
+from tests.inbox import Inbox
 from tests.postgres import PostgresServer
 
 _TEMPLATE = "with_schema"
@@ -92,6 +93,13 @@ async def spool(tmp_path: Path) -> AsyncIterator[Spool]:
     opened = Spool(tmp_path / "spool.sqlite3")
     yield opened
     await opened.close()
+
+
+@pytest_asyncio.fixture
+async def inbox() -> AsyncIterator[Inbox]:
+    """A provider that takes every message."""
+    async with Inbox() as opened:
+        yield opened
 
 
 def _execute(server: PostgresServer, statement: str) -> None:

@@ -139,6 +139,29 @@ async def test_group_beyond_the_limit_goes_in_pieces(checker_pool: CheckerPool) 
     assert [len(await take(checker_pool, limit=2)) for _ in range(4)] == [2, 2, 1, 0]
 
 
+@pytest.mark.parametrize(("age_s", "sizes"), [(290, [1, 1, 1, 0]), (310, [3, 0, 0, 0])])
+async def test_what_is_late_for_five_minutes_shares_a_message_across_groups(
+    conn: Conn, checker_pool: CheckerPool, age_s: int, sizes: list[int]
+) -> None:
+    await tell(checker_pool, 3, group_key=None)
+    conn.execute(
+        "UPDATE metrics.notification SET not_before_at = now() - make_interval(secs => %s)",
+        [age_s],
+    )
+
+    assert [len(await take(checker_pool)) for _ in range(4)] == sizes
+
+
+async def test_what_failed_goes_to_the_end_of_the_line(checker_pool: CheckerPool) -> None:
+    await tell(checker_pool, 2, group_key=None)
+    first = await take(checker_pool)
+    await settle(checker_pool, first, retry)
+
+    claimed = [await take(checker_pool), await take(checker_pool)]
+
+    assert [ids(one) == ids(first) for one in claimed] == [False, True]
+
+
 async def test_claim_of_another_channel_finds_nothing(checker_pool: CheckerPool) -> None:
     await tell(checker_pool, 1)
 
