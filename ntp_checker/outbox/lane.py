@@ -83,7 +83,7 @@ class Lane:
                 self._is_released = False  # what was claimed meanwhile nobody is sending
                 sent = 0
             if not sent:
-                await _pause(self.queued, POLL_S)
+                await pause(self.queued, POLL_S)
 
     async def _send_next(self, stop: asyncio.Event) -> int:
         """One message, if one is due; how many notifications it covered. Raises StoreError."""
@@ -95,7 +95,7 @@ class Lane:
             if released:
                 log.info("claims taken up again", channel=self._name, notifications=released)
         now_s = loop.time()
-        await _pause(stop, max(self._free_at_s - now_s, self._rate.wait_s(now_s)))
+        await pause(stop, max(self._free_at_s - now_s, self._rate.wait_s(now_s)))
         if stop.is_set():
             return 0
         async with self._reach.transaction() as conn:
@@ -256,7 +256,7 @@ def _delay_s(failure: SendError, attempts: int) -> float:
     return max(BACKOFF_MAX_S, delay_s) if failure.kind is SendErrorKind.NEXT_CHANNEL else delay_s
 
 
-async def _pause(until: asyncio.Event, seconds: float) -> None:
+async def pause(until: asyncio.Event, seconds: float) -> None:
     """Waits this long, or until the event."""
     with suppress(TimeoutError):
         async with asyncio.timeout(max(0.0, seconds)):

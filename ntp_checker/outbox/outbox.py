@@ -3,12 +3,17 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+import structlog
+
+from ntp_checker.errors import StoreError
 from ntp_checker.model import Notification
 from ntp_checker.notify.channel import Channel
-from ntp_checker.outbox.lane import Compose, Lane
+from ntp_checker.outbox.lane import Compose, Lane, pause
 from ntp_checker.outbox.reach import OutboxReach
-from ntp_checker.store.notifications import Claimed
+from ntp_checker.store.notifications import Claimed, give_up_unknown
 from ntp_checker.store.pool import CheckerPool
+
+log = structlog.get_logger()
 
 #: The channels that stand in for a notification's own, in their order.
 Fallbacks = Callable[[Claimed], Sequence[str]]
@@ -17,6 +22,7 @@ Fallbacks = Callable[[Claimed], Sequence[str]]
 STOP_S = 3.0
 #: Where the settings say nothing else.
 MESSAGES_PER_S = 1.0
+RETRY_S = 5.0
 
 
 class Outbox:
@@ -35,11 +41,11 @@ class Outbox:
         messages_per_s: Mapping[str, float] | None = None,
         fallbacks_of: Fallbacks = lambda _: (),
     ) -> None:
-        reach = OutboxReach(pool)
+        self._reach = OutboxReach(pool)
         self._fallbacks_of = fallbacks_of
         self._lanes = {
             name: Lane(
-                reach,
+                self._reach,
                 channel,
                 compose,
                 owner=owner,
@@ -59,11 +65,25 @@ class Outbox:
         """Returns STOP_S after `stop` at the latest; what is not sent then stays in the outbox."""
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(lane.run(stop)) for lane in self._lanes.values()]
+            running.append(tasks.create_task(self._give_up_unknown(stop)))
             await stop.wait()
             self.wake()
-            if running:
-                await asyncio.wait(running, timeout=STOP_S)
-                await _end(running)
+            await asyncio.wait(running, timeout=STOP_S)
+            await _end(running)
+
+    async def _give_up_unknown(self, stop: asyncio.Event) -> None:
+        """Once: what waits for a channel that left the settings would wait for ever."""
+        while not stop.is_set():
+            try:
+                async with self._reach.transaction() as conn:
+                    given_up = await give_up_unknown(conn, self._lanes)
+            except StoreError as err:
+                log.debug("dead letters not looked for", reason=str(err))
+                await pause(stop, RETRY_S)
+            else:
+                if given_up:
+                    log.warning("messages given up, their channel left", notifications=given_up)
+                return
 
     def _wake_lane(self, channel: str) -> None:
         self._lanes[channel].queued.set()

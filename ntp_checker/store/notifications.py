@@ -28,6 +28,8 @@ CLAIM_LIMIT = 1_000
 LATE_S = 300.0
 #: `error_kind` of what failed by a fault of ours: sent alone from then on, it harms no other.
 INTERNAL_ERROR = "internal"
+#: `error_kind` of what was queued for a channel that the settings no longer have.
+UNKNOWN_CHANNEL = "unknown_channel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +210,19 @@ async def settle_given_up(
         claimed,
         {"message_id": message_id, "error_kind": error_kind, "error_text": error_text},
     )
+
+
+async def give_up_unknown(conn: CheckerConnection, channels: Iterable[str]) -> int:
+    """How many waited for a channel other than these; afterwards they are dead letters."""
+    given_up = await conn.execute(
+        load_queries("notifications")["give_up_unknown"],
+        {
+            "channels": text_array(channels),
+            "error_kind": UNKNOWN_CHANNEL,
+            "error_text": "the channel is no longer configured",
+        },
+    )
+    return given_up.rowcount
 
 
 async def oldest_waiting_age_s(conn: CheckerConnection) -> float | None:

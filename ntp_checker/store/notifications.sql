@@ -202,6 +202,17 @@ UPDATE metrics.notification AS notification
    AND notification.state = 'claimed'
 RETURNING notification.notification_id;
 
+-- name: give_up_unknown
+UPDATE metrics.notification
+   SET state = 'given_up',
+       claimed_by = NULL,
+       claimed_until_at = NULL,
+       error_kind = %(error_kind)s,
+       error_text = %(error_text)s,
+       settled_at = clock_timestamp()
+ WHERE channel <> ALL (%(channels)s::text[])
+   AND (state = 'waiting' OR (state = 'claimed' AND claimed_until_at <= clock_timestamp()));
+
 -- name: oldest_waiting
 -- Since it was due: what is deferred does not wait, what failed does.
 SELECT extract(epoch FROM clock_timestamp() - min(not_before_at))::double precision

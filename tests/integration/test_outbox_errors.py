@@ -184,6 +184,18 @@ async def test_provider_that_never_answers_is_tried_again(
     assert len({one.message_id for one in inbox.arrived}) == 1
 
 
+async def test_what_waits_for_a_channel_that_left_is_a_dead_letter(
+    conn: Conn, checker_pool: CheckerPool, inbox: Inbox
+) -> None:
+    await tell(checker_pool, 2, channel="fax")
+    await tell(checker_pool, 1)
+
+    async with running(outbox(checker_pool, inbox.channel())):
+        await until(lambda: count(conn, "given_up") == 2 and count(conn, "accepted") == 1)
+
+    assert states(conn, "channel, error_kind")[:2] == [("fax", "unknown_channel")] * 2
+
+
 async def test_answer_that_cannot_be_settled_is_kept_until_the_database_is_back(
     conn: Conn, checker_pool: CheckerPool, inbox: Inbox
 ) -> None:
