@@ -11,12 +11,14 @@ from datetime import datetime
 
 import structlog
 
+from ntp_checker.advances import Alerting, end_alerts_of_left
 from ntp_checker.collect.probe import Probe
 from ntp_checker.config import Settings
 from ntp_checker.cycle import RawKeeper, StatusLog, run_cycle
 from ntp_checker.errors import SchemaMismatch, StoreError
 from ntp_checker.gaps import SlotLog, fill_since_last_run, spool_missed
 from ntp_checker.model import HasGps, Host, Sample
+from ntp_checker.outbox import Outbox
 from ntp_checker.schedule import Clock
 from ntp_checker.store.clock import read_clock
 from ntp_checker.store.hosts import hosts_with_gps, note_configs, note_gps, sync_hosts
@@ -25,6 +27,7 @@ from ntp_checker.store.migrate import init_or_check
 from ntp_checker.store.pool import CheckerPool, store_errors
 from ntp_checker.store.spool import Spool
 from ntp_checker.targets import LOCAL
+from ntp_checker.telling import alerting_of
 from ntp_checker.writer import Writer
 
 log = structlog.get_logger()
@@ -51,6 +54,7 @@ class Checker:
     spool: Spool
     pool: CheckerPool
     writer: Writer
+    outbox: Outbox
     clock: Clock = field(default_factory=Clock)
     #: Lease epoch by host name, before the database was reached that of the last run. Of a host
     #: that is new it is 0: such rows are stored, and leave what is true now to who holds the lease.
@@ -66,6 +70,8 @@ class Checker:
     _gps_known: set[str] = field(default_factory=set, init=False)
     #: Learnt by us, and not in the database yet.
     _gps_learnt: set[str] = field(default_factory=set, init=False)
+    #: What is in force of alerts.
+    alerting: Alerting = field(init=False)
     #: The database was told of our hosts and settings as they are.
     _is_registered: bool = field(default=False, init=False)
     #: There is something to tell the database.
@@ -73,6 +79,7 @@ class Checker:
 
     def __post_init__(self) -> None:
         self.epochs = self.spool.epochs
+        self.alerting = alerting_of(self.settings, self.hosts)
 
     async def register(self) -> None:
         """Makes our hosts known, takes the leases of new ones, takes over the database's clock.
@@ -88,6 +95,8 @@ class Checker:
                 self._gps_known = await hosts_with_gps(connection, ids)
                 new = {name: host_id for name, host_id in ids.items() if name not in self._leased}
                 taken = await take_all(connection, self.spool.owner, new.values())
+                async with connection.transaction():
+                    await end_alerts_of_left(connection, self.spool.owner, self.alerting)
         await self.follow_clock()
         epochs = {name: taken[host_id] for name, host_id in new.items()}
         self.epochs.update(epochs)
@@ -100,6 +109,7 @@ class Checker:
     def change(self, settings: Settings, hosts: tuple[Host, ...]) -> None:
         """Other settings and hosts are in force from now on; stay_registered tells the database."""
         self.settings, self.hosts = settings, hosts
+        self.alerting = alerting_of(settings, hosts)
         names = {host.name for host in hosts}
         for name in self._leased.keys() - names:  # one that comes back begins anew
             del self._leased[name]

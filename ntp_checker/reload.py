@@ -21,6 +21,9 @@ NEEDS_RESTART = (
     "listen",
     "public_url",
     "log_level",
+    "channels",
+    "ses_from",
+    "ses_to",
 )
 
 

@@ -75,19 +75,30 @@ def notifications_of(
     else:
         ways = dict(_ways(transition, audience))
         inhibited_by = _silenced_by(transition.key, audience) or inhibited_by
-    held_until_at = audience.hold_until_at
+    is_ending = transition.kind in _ENDINGS
     return [
         Notification(
             event_id=transition.event_id,
             channel=channel,
-            group_key=audience.group or "",
-            not_before_at=max(
-                (at for at in (not_before_at, held_until_at) if at is not None), default=None
+            group_key=_group_key(
+                transition, audience, is_deferred=at is not None and not is_ending
             ),
-            suppressed_by=None if transition.kind in _ENDINGS else inhibited_by,
+            not_before_at=max(
+                (one for one in (at, audience.hold_until_at) if one is not None), default=None
+            ),
+            suppressed_by=None if is_ending else inhibited_by,
         )
-        for channel, not_before_at in sorted(ways.items())
+        for channel, at in sorted(ways.items())
     ]
+
+
+def _group_key(transition: Transition, audience: Audience, *, is_deferred: bool) -> str:
+    """An alert has messages, and a thread, of its own, unless many wait for the same moment."""
+    if is_deferred or audience.hold_until_at is not None:
+        return f"group {audience.group or ''}"
+    key = transition.key
+    began_at = transition.first_bad_slot_at.isoformat()
+    return repr(("alert", key.host, key.code.value, key.subject, began_at))
 
 
 def inhibitor(key: AlertKey, live: Collection[Alert]) -> str | None:

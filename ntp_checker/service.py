@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 
+from ntp_checker.advances import Alerting
 from ntp_checker.check import credentials_for
 from ntp_checker.checker import Checker, hosts_to_watch
 from ntp_checker.config import Settings, SettingsFile, variable_of
@@ -21,8 +22,9 @@ from ntp_checker.schedule import Slots
 from ntp_checker.simulated import is_simulated
 from ntp_checker.store.migrate import init_or_check
 from ntp_checker.store.partitions import PartitionOutcome
-from ntp_checker.store.pool import open_checker_pool
+from ntp_checker.store.pool import CheckerPool, open_checker_pool
 from ntp_checker.store.spool import Spool
+from ntp_checker.telling import make_outbox
 from ntp_checker.watch import Watch, make_probe
 from ntp_checker.writer import Writer
 
@@ -142,6 +144,7 @@ async def _monitor(settings: Settings, url: str, file: SettingsFile) -> None:
         stop_writing = asyncio.Event()
         async with asyncio.TaskGroup() as writing:
             writing.create_task(checker.writer.run(stop_writing))
+            writing.create_task(checker.outbox.run(stop_writing))
             try:
                 await _watch(checker, stop, file)
             finally:
@@ -220,15 +223,27 @@ async def _open_checker(settings: Settings, url: str) -> AsyncIterator[Checker]:
     try:
         pool = await open_checker_pool(url)
         try:
-            yield Checker(
-                settings=settings,
-                url=url,
-                hosts=hosts_to_watch(settings),
-                spool=spool,
-                pool=pool,
-                writer=Writer(spool, pool),
-            )
+            yield _make_checker(settings, url, spool, pool)
         finally:
             await pool.close()
     finally:
         await spool.close()
+
+
+def _make_checker(settings: Settings, url: str, spool: Spool, pool: CheckerPool) -> Checker:
+    """Writer and outbox ask the checker, whose settings may change, for what is in force."""
+
+    def alerting() -> Alerting:
+        return checker.alerting
+
+    outbox = make_outbox(settings, pool, spool.owner, alerting)
+    checker = Checker(
+        settings=settings,
+        url=url,
+        hosts=hosts_to_watch(settings),
+        spool=spool,
+        pool=pool,
+        writer=Writer(spool, pool, alerting=alerting, on_news=outbox.wake),
+        outbox=outbox,
+    )
+    return checker

@@ -2,13 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 
 import structlog
 
+from ntp_checker.advances import Alerting, advance_alerts
 from ntp_checker.codec import decode
 from ntp_checker.empty_slot import empty_slot
 from ntp_checker.errors import PartitionMissing, RowsRefused, StoreError
@@ -41,14 +42,26 @@ class WriterRow:
     judged: JudgedSample
 
 
-async def write_batch(conn: CheckerConnection, rows: Sequence[WriterRow]) -> int:
-    """Stores these samples in one transaction; how many were new.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What one batch came to."""
 
-    Afterwards each has its row and its marks for the rollups, and what is true now is what each
-    host's newest one says, as far as it was taken under the present lease. Written again it
+    rows: int  #: that were new
+    notifications: int  #: that are now to be sent
+
+
+async def write_batch(
+    conn: CheckerConnection, rows: Sequence[WriterRow], alerting: Alerting | None = None
+) -> Written:
+    """Stores these samples in one transaction.
+
+    Afterwards each has its row and its marks for the rollups, and as far as it was taken under
+    the present lease, alerts and notifications are as it makes them (without `alerting` they stay
+    as they are), and what is true now is what each host's newest one says. Written again it
     changes nothing, so an answer that was lost is no harm. Raises PartitionMissing, RowsRefused
     (one of them at least can never be stored) and StoreError; then nothing has changed.
     """
+    notifications = 0
     with store_errors():
         async with conn.transaction():
             ids = await host_ids(conn, (row.judged.sample.host for row in rows))
@@ -65,19 +78,34 @@ async def write_batch(conn: CheckerConnection, rows: Sequence[WriterRow]) -> int
                     ],
                 )
                 await mark_dirty(conn, new)
-                await store_present(conn, await lock_leases(conn, new))
+                held = await lock_leases(conn, new)
+                if alerting is not None:
+                    notifications = await advance_alerts(conn, held, alerting)
+                await store_present(conn, held)
             except ValueError as err:
                 # A value that no column can take is found before the server sees it.
                 raise RowsRefused(str(err)) from err
-    return len(new)
+    return Written(rows=len(new), notifications=notifications)
 
 
 class Writer:
-    """Empties a spool into PostgreSQL for as long as the checker runs."""
+    """Empties a spool into PostgreSQL for as long as the checker runs.
 
-    def __init__(self, spool: Spool, pool: CheckerPool) -> None:
+    `alerting` is asked before each batch; `on_news` is called when there is something to be sent.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        pool: CheckerPool,
+        *,
+        alerting: Callable[[], Alerting] = Alerting,
+        on_news: Callable[[], None] = lambda: None,
+    ) -> None:
         self._spool = spool
         self._pool = pool
+        self._alerting = alerting
+        self._on_news = on_news
         self._is_away = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -149,7 +177,7 @@ class Writer:
         if not rows:
             return
         try:
-            await _write_making_days(conn, [row for _, row in rows])
+            await self._write_making_days(conn, [row for _, row in rows])
         except RowsRefused as err:
             if len(rows) == 1:
                 await self._reject(conn, rows[0][0], str(err))
@@ -164,11 +192,25 @@ class Writer:
         await self._spool.set_aside([(row, reason)])
         refusal = empty_slot(row.host, row.slot_at, FailureKind.REJECTED, reason)
         try:
-            await _write_making_days(conn, [WriterRow(lease_epoch=row.lease_epoch, judged=refusal)])
+            await self._write_making_days(
+                conn, [WriterRow(lease_epoch=row.lease_epoch, judged=refusal)]
+            )
         except RowsRefused as err:
             log.error(  # noqa: TRY400 - the reason says all
                 "slot has no row", host=row.host, slot_at=row.slot_at, reason=str(err)
             )
+
+    async def _write_making_days(self, conn: CheckerConnection, rows: Sequence[WriterRow]) -> None:
+        alerting = self._alerting()
+        try:
+            written = await write_batch(conn, rows, alerting)
+        except PartitionMissing:
+            days = {row.judged.sample.slot_at.astimezone(UTC).date() for row in rows}
+            log.info("partitions were missing", days=[str(day) for day in sorted(days)])
+            await create_days(conn, days)
+            written = await write_batch(conn, rows, alerting)
+        if written.notifications:
+            self._on_news()
 
     def _note_away(self, err: StoreError) -> None:
         if not self._is_away:
@@ -207,13 +249,3 @@ def _read(row: SpoolRow) -> JudgedSample:
     if (judged.sample.host, judged.sample.slot_at) != (row.host, row.slot_at):
         raise ValueError("the payload is of another host or slot")
     return judged
-
-
-async def _write_making_days(conn: CheckerConnection, rows: Sequence[WriterRow]) -> None:
-    try:
-        await write_batch(conn, rows)
-    except PartitionMissing:
-        days = {row.judged.sample.slot_at.astimezone(UTC).date() for row in rows}
-        log.info("partitions were missing", days=[str(day) for day in sorted(days)])
-        await create_days(conn, days)
-        await write_batch(conn, rows)

@@ -35,9 +35,10 @@ async def take(pool: CheckerPool, *names: str, owner: str = "checker-1") -> dict
 
 async def store(pool: CheckerPool, epoch: int, *samples: JudgedSample) -> int:
     async with pool.connection() as conn:
-        return await write_batch(
+        written = await write_batch(
             conn, [WriterRow(lease_epoch=epoch, judged=judged) for judged in samples]
         )
+    return written.rows
 
 
 async def until(condition: Callable[[], Awaitable[bool] | bool]) -> None:

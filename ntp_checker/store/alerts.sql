@@ -34,6 +34,7 @@ SELECT host_id, slot_at
  WHERE host_id = ANY (%(host_ids)s::integer[]);
 
 -- name: update_alerts
+-- A closed one, too: when flapping has come to rest, that is noted where it closed last.
 UPDATE metrics.alert AS alert
    SET state = given.state,
        severity = given.severity,
@@ -68,8 +69,7 @@ UPDATE metrics.alert AS alert
                  acknowledged_at timestamptz, acknowledged_until_at timestamptz,
                  acknowledged_note text, lease_epoch bigint)
  WHERE alert.host_id = given.host_id AND alert.code = given.code
-   AND alert.subject = given.subject AND alert.first_bad_slot_at = given.first_bad_slot_at
-   AND alert.state <> 'closed';
+   AND alert.subject = given.subject AND alert.first_bad_slot_at = given.first_bad_slot_at;
 
 -- name: insert_alerts
 -- After the update: an alert that closed has made room for the next one of its kind.

@@ -19,6 +19,7 @@ LAYERS = (
         "rules",
         "alerting",
         "routing",
+        "recurrence",
         "targets",
         "codec",
         "empty_slot",
@@ -37,6 +38,7 @@ LAYERS = (
         "embedded_binaries",
         "embedded_place",
     ),
+    ("advances",),
     (
         "embedded_server",
         "cycle",
@@ -48,6 +50,7 @@ LAYERS = (
         "check",
         "trust",
     ),
+    ("telling",),
     ("embedded", "embedded_guardian", "report", "checker", "watch"),
     ("reload",),
     ("service", "web"),

@@ -236,3 +236,24 @@ def test_messages_when_many_alerts_come_together_then_wait_an_interval(
 
 def test_messages_when_the_interval_is_long_then_wait_30_s() -> None:
     assert hold_of(5, 10, 300.0) == timedelta(seconds=30)
+
+
+def test_message_when_alone_then_shared_by_its_alerts_transitions_only() -> None:
+    other = replace(transition(), key=replace(KEY, subject="192.0.2.1"))
+    opened, resolved, others = (
+        notifications_of(one, audience(MAIL), told={"mail": None})[0].group_key
+        for one in (transition(), transition(TransitionKind.RESOLVED), other)
+    )
+
+    assert opened == resolved
+    assert opened != others
+
+
+def test_message_when_it_waits_with_others_then_shared_by_the_group() -> None:
+    held = replace(audience(MAIL), hold_until_at=AT + timedelta(seconds=10))
+    deferred = audience(replace(MAIL, hours=WORKDAYS), at=AT.replace(hour=1))
+
+    for waiting in (held, deferred):
+        [found] = notifications_of(transition(), waiting, told={})
+        assert found.group_key == "group dc1"
+        assert found.not_before_at is not None

@@ -64,12 +64,16 @@ def mark(conn: Connection, from_at: datetime, to_at: datetime) -> None:
         conn.execute(statement, {"from_at": from_at, "to_at": to_at})
 
 
-def answers(client: FlaskClient) -> dict[str, Any]:
-    """Every range of one host, of two and of the fleet, and custom ones; without the clock."""
+def answers(client: FlaskClient, until_at: datetime) -> dict[str, Any]:
+    """Every range of one host, of two and of the fleet, and custom ones; without the clock.
+
+    All of them end at the same moment, however long the test takes.
+    """
     found = {}
     for who in ("", "&host=a", "&host=b&host=a"):
         for query in ("range=24h", "range=14d", "range=90d", "range=14d&max_points=5000"):
-            answer = client.get(f"/api/offset?{query}{who}")
+            until = f"to={until_at.timestamp():.0f}"
+            answer = client.get(f"/api/offset?{query}{who}&{until}")
             assert answer.status_code == 200, answer.text
             found[f"{query}{who}"] = answer.json["series"]
     return found
@@ -78,13 +82,13 @@ def answers(client: FlaskClient) -> dict[str, Any]:
 def test_answer_when_rolled_up_is_that_of_the_rows(
     client: FlaskClient, conn: Connection, until_at: datetime, roll_up: RollUp
 ) -> None:
-    from_rows = answers(client)
+    from_rows = answers(client, until_at)
     assert sum(from_rows["range=14d"][0]["n"]) > 5_000
 
     mark(conn, until_at - timedelta(days=40), until_at + timedelta(hours=1))
-    while_marked = answers(client)
+    while_marked = answers(client, until_at)
     roll_up()
-    rolled = answers(client)
+    rolled = answers(client, until_at)
 
     assert while_marked == from_rows
     assert rolled == from_rows
@@ -93,12 +97,12 @@ def test_answer_when_rolled_up_is_that_of_the_rows(
 def test_answer_when_half_of_it_has_rollups_is_that_of_the_rows(
     client: FlaskClient, conn: Connection, until_at: datetime, roll_up: RollUp
 ) -> None:
-    from_rows = answers(client)
+    from_rows = answers(client, until_at)
 
     mark(conn, until_at - timedelta(days=5), until_at - timedelta(hours=3))
     roll_up()
 
-    assert answers(client) == from_rows
+    assert answers(client, until_at) == from_rows
 
 
 def test_answer_after_a_late_row_has_it_before_and_after_the_rollup(
@@ -113,12 +117,12 @@ def test_answer_after_a_late_row_has_it_before_and_after_the_rollup(
     put_samples(conn, host_id, {late_at: 0.5})
     mark(conn, late_at, late_at + timedelta(seconds=1))
 
-    before = answers(client)
+    before = answers(client, until_at)
     roll_up()
 
     for query in ("range=14d", "range=14d&host=a", "range=90d"):
         assert max(x for x in before[query][0]["max"] if x is not None) == 500_000_000
-    assert answers(client) == before
+    assert answers(client, until_at) == before
 
 
 def test_rollups_when_there_are_some_are_what_is_read(
@@ -128,7 +132,7 @@ def test_rollups_when_there_are_some_are_what_is_read(
     roll_up()
     conn.execute("UPDATE metrics.rollup_2h SET offset_p50_s = 1.25")
 
-    medians = {x for x in answers(client)["range=90d&host=a"][0]["p50"] if x is not None}
+    medians = {x for x in answers(client, until_at)["range=90d&host=a"][0]["p50"] if x is not None}
 
     assert medians == {1_250_000_000}
 
@@ -138,11 +142,11 @@ def test_days_whose_rows_were_dropped_are_read_from_rollups(
 ) -> None:
     mark(conn, until_at - timedelta(days=40), until_at + timedelta(hours=1))
     roll_up()
-    before = answers(client)
+    before = answers(client, until_at)
 
     conn.execute("SELECT metrics.maintain_partitions(3, 1)")
 
-    assert answers(client) == before
+    assert answers(client, until_at) == before
     at = until_at - timedelta(days=10)
     fine = client.get(
         f"/api/offset?host=a&from={int(at.timestamp())}&to={int(at.timestamp()) + 7200}"

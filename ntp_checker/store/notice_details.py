@@ -1,0 +1,100 @@
+"""What a message tells beside the transition itself. Async."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from ntp_checker.message import SampleLine
+from ntp_checker.store.arrays import integer_array, text_array
+from ntp_checker.store.codes import SOURCE_STATE_NUMBER, STATUS_NUMBER
+from ntp_checker.store.notifications import Claimed
+from ntp_checker.store.pool import CheckerConnection
+from ntp_checker.store.queries import load_queries
+
+#: A digest tells of more hosts than anybody reads details of.
+MAX_HOSTS = 20
+#: How far back samples and changes are looked for.
+_LOOK_BACK = timedelta(hours=1)
+
+_STATUS = {number: status for status, number in STATUS_NUMBER.items()}
+_STATE = {number: state.value for state, number in SOURCE_STATE_NUMBER.items()}
+_REACH_WORDS = ("answers no poll", "answers some polls", "answers its polls")
+_FIX_WORDS = {"fix_3d": "3D fix", "fix_2d": "2D fix", "no_fix": "no fix"}
+
+
+@dataclass(slots=True, kw_only=True)
+class HostDetails:
+    """What is known of one host around a transition."""
+
+    selected_source: str | None = None
+    gps: str | None = None
+    samples: list[SampleLine] = field(default_factory=list)  #: oldest first, five at most
+    changes: list[str] = field(default_factory=list)  #: sentences, oldest first
+
+
+async def read_details(
+    conn: CheckerConnection, claimed: Sequence[Claimed]
+) -> Mapping[int, HostDetails]:
+    """By host's number, of the first MAX_HOSTS hosts: up to the newest of their transitions."""
+    until: dict[int, datetime] = {}
+    for one in claimed:
+        if one.host_id in until or len(until) < MAX_HOSTS:
+            until[one.host_id] = max(
+                until.get(one.host_id, one.transition.slot_at), one.transition.slot_at
+            )
+    details = {host_id: HostDetails() for host_id in until}
+    spans = {
+        "host_ids": integer_array(until),
+        "from_ats": text_array((at - _LOOK_BACK).isoformat() for at in until.values()),
+        "to_ats": text_array(at.isoformat() for at in until.values()),
+    }
+    queries = load_queries("notice_details")
+    rows = await conn.execute(queries["last_samples"], spans)
+    for host_id, slot_at, status, offset_s, bound_s in await rows.fetchall():
+        details[host_id].samples.append(
+            SampleLine(
+                taken_at=slot_at,
+                status=_STATUS[status],
+                # A clock that is not set has zeros, which are no measurement.
+                offset_s=None if bound_s is None else offset_s,
+                error_bound_s=bound_s,
+            )
+        )
+    rows = await conn.execute(queries["hosts_now"], {"host_ids": spans["host_ids"]})
+    for host_id, gps, selected in await rows.fetchall():
+        details[host_id].gps = _gps_words(_json(gps))
+        details[host_id].selected_source = _source_words(_json(selected))
+    rows = await conn.execute(queries["changes_before"], spans)
+    for host_id, slot_at, address, state, reach_class in await rows.fetchall():
+        details[host_id].changes.append(_change_words(slot_at, address, state, reach_class))
+    return details
+
+
+def _json(text: str | None) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = None if text is None else orjson.loads(text)
+    return found
+
+
+def _gps_words(gps: dict[str, Any] | None) -> str | None:
+    if gps is None:
+        return None
+    fix = _FIX_WORDS.get(gps["mode"], "fix unknown")
+    used, seen = gps["satellites_used"], gps["satellites_seen"]
+    return fix if used is None else f"{fix}, {used} of {seen} satellites used"
+
+
+def _source_words(source: dict[str, Any] | None) -> str | None:
+    if source is None:
+        return None
+    return f"{source['address']}, stratum {source['stratum']}, reach {source['reach']:o} (octal)"
+
+
+def _change_words(
+    slot_at: datetime, address: str, state: int | None, reach_class: int | None
+) -> str:
+    if state is None or reach_class is None:
+        return f"{slot_at:%H:%M:%S} {address} is no source any more"
+    return f"{slot_at:%H:%M:%S} {address} is {_STATE[state]}, {_REACH_WORDS[reach_class]}"

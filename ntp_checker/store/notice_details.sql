@@ -1,0 +1,36 @@
+-- name: last_samples
+-- Of each of these hosts the newest five samples up to its moment, oldest first.
+SELECT wanted.host_id, sample.slot_at, sample.status, sample.system_offset_s, sample.error_bound_s
+  FROM unnest(%(host_ids)s::integer[], %(from_ats)s::timestamptz[], %(to_ats)s::timestamptz[])
+       AS wanted (host_id, from_at, to_at)
+ CROSS JOIN LATERAL (
+       SELECT slot_at, status, system_offset_s, error_bound_s
+         FROM metrics.ntp_parent
+        WHERE host_id = wanted.host_id
+          AND slot_at >= wanted.from_at
+          AND slot_at <= wanted.to_at
+        ORDER BY slot_at DESC
+        LIMIT 5) AS sample
+ ORDER BY wanted.host_id, sample.slot_at;
+
+-- name: hosts_now
+SELECT host_id,
+       (sample -> 'gps')::text,
+       jsonb_path_query_first(sources, '$[*] ? (@.state == "selected")')::text
+  FROM metrics.latest
+ WHERE host_id = ANY (%(host_ids)s::integer[]);
+
+-- name: changes_before
+-- What changed among a host's sources just before and since, oldest first.
+SELECT wanted.host_id, change.slot_at, change.address, change.state, change.reach_class
+  FROM unnest(%(host_ids)s::integer[], %(from_ats)s::timestamptz[], %(to_ats)s::timestamptz[])
+       AS wanted (host_id, from_at, to_at)
+ CROSS JOIN LATERAL (
+       SELECT slot_at, address, state, reach_class
+         FROM metrics.source_change
+        WHERE host_id = wanted.host_id
+          AND slot_at >= wanted.from_at
+          AND slot_at <= wanted.to_at
+        ORDER BY slot_at DESC
+        LIMIT 6) AS change
+ ORDER BY wanted.host_id, change.slot_at;

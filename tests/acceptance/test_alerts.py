@@ -1,0 +1,99 @@
+"""A clock that goes wrong: who is told, in which words, and that it is over."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.acceptance.processes import Service, settings_for
+from tests.moto_server import MotoServer, SentMail
+from tests.postgres import PostgresServer
+from tests.rig import Rig, RigHost
+from tests.rig.processes import wait_until
+
+SENDER, RECIPIENT = "ntp@example.org", "ops@example.org"
+#: Login, three looks at 1 s, a second of the outbox, and a busy machine.
+MAIL_WAIT_S = 90.0
+
+
+@pytest.fixture
+def moto() -> Iterator[MotoServer]:
+    server = MotoServer()
+    try:
+        server.verify(SENDER)
+        yield server
+    finally:
+        server.stop()
+
+
+def titled(moto: MotoServer, beginning: str, about: str) -> SentMail | None:
+    return next(
+        (
+            sent
+            for sent in moto.sent()
+            if sent.mail["Subject"].startswith(beginning) and about in sent.mail["Subject"]
+        ),
+        None,
+    )
+
+
+def rows(url: str, query: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as conn:
+        return conn.execute(query.encode()).fetchall()
+
+
+@pytest.mark.timeout(400)
+def test_wrong_clock_is_mailed_once_and_its_end_in_the_same_thread(
+    rig: Rig,
+    rig_host: Callable[..., RigHost],
+    postgres: PostgresServer,
+    database: str,
+    moto: MotoServer,
+    tmp_path: Path,
+) -> None:
+    host = rig_host()
+    url = postgres.url(database)
+    settings = settings_for(
+        rig.env(),
+        tmp_path,
+        DATABASE_URL=url,
+        NTP_CHECKER_HOSTS=host.target,
+        NTP_CHECKER_SES_FROM=SENDER,
+        NTP_CHECKER_SES_TO=RECIPIENT,
+        NTP_CHECKER_PUBLIC_URL="https://ntp.example.org",
+        AWS_ENDPOINT_URL_SESV2=moto.url,
+        AWS_REGION="eu-west-1",
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+    )
+    seen = "SELECT 1 FROM metrics.latest WHERE sample ->> 'status' = 'ok'"
+    with Service("monitor", settings=settings) as monitor:
+        wait_until(lambda: rows(url, seen), "the clock is right", timeout_s=MAIL_WAIT_S)
+        host.change_clock_offset(0.25)
+        opened = wait_until(
+            lambda: titled(moto, "CRITICAL", "clock offset"), "it is told", timeout_s=MAIL_WAIT_S
+        )
+        host.change_clock_offset(0.0)
+        resolved = wait_until(
+            lambda: titled(moto, "RESOLVED", "clock offset"), "it is over", timeout_s=MAIL_WAIT_S
+        )
+        unsent = "SELECT 1 FROM metrics.notification WHERE state <> 'accepted'"
+        wait_until(lambda: not rows(url, unsent), "all is told", timeout_s=MAIL_WAIT_S)
+        status, _ = monitor.stop()
+
+    text = opened.part("plain")
+    assert opened.recipients == (RECIPIENT,)
+    assert f"[{host.address}]" in opened.mail["Subject"]
+    assert "250 ms ahead" in text
+    assert "chronyc" in text  # what to run first
+    assert resolved.mail["References"] == opened.mail["References"]
+    told = [sent.mail["Subject"] for sent in moto.sent()]
+    assert len([title for title in told if "clock offset" in title]) == 2, told
+    assert status == 0
+    history = rows(
+        url,
+        "SELECT transition FROM metrics.alert_event WHERE code = 'offset_high' ORDER BY ordinal",
+    )
+    assert [transition for (transition,) in history] == ["opened", "resolved"]
