@@ -12,6 +12,7 @@ from collections.abc import Awaitable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from ntp_checker.advances import Alerting
 from ntp_checker.model import Host, JudgedSample, SourceMode, SourceState
 from ntp_checker.resources import sql_path
 from ntp_checker.store.hosts import sync_hosts
@@ -77,7 +78,7 @@ async def measure(url: str, hosts: int) -> float:
                 ]
                 raw = copy_rows(given)
                 copy_s = await time_of(copy_raw(conn, raw))
-                batch_s = await time_of(write_batch(conn, rows))
+                batch_s = await time_of(write_batch(conn, rows, Alerting()))
                 took_s.append((copy_s, batch_s))
             stored = await conn.execute(
                 "SELECT count(*) FROM metrics.ntp WHERE slot_at > '2020-01-01'"

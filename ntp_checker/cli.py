@@ -11,6 +11,7 @@ import orjson
 from rich.console import Console
 
 from ntp_checker import __version__
+from ntp_checker.cli_alerts import alerts
 from ntp_checker.collect.failures import say_detail
 from ntp_checker.collect.restricted import SCRIPT_PATH
 from ntp_checker.config import (
@@ -20,7 +21,13 @@ from ntp_checker.config import (
     load_configuration,
     load_settings,
 )
-from ntp_checker.errors import ConfigError, NtpCheckerError, ProbeError, SchemaMismatch
+from ntp_checker.errors import (
+    ConfigError,
+    NtpCheckerError,
+    ProbeError,
+    SchemaMismatch,
+    SendError,
+)
 from ntp_checker.logs import configure_logging
 from ntp_checker.model import HasGps
 from ntp_checker.targets import name_apart
@@ -194,6 +201,9 @@ def _environ_with(file: str | None) -> Mapping[str, str]:
     return os.environ if file is None else {**os.environ, CONFIG_VARIABLE: file}
 
 
+cli.add_command(alerts)
+
+
 @cli.group()
 def db() -> None:
     """The database's schema and partitions."""
@@ -275,6 +285,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _fail(error: NtpCheckerError, exit_status: int) -> None:
     text = say_detail(error) if isinstance(error, ProbeError) else str(error)
+    if isinstance(error, SendError):
+        text = f"not accepted ({error.kind.value.replace('_', ' ')}): {error.detail}"
     for line in text.splitlines():
         click.echo(f"ntp-checker: {line}", err=True)
     sys.exit(exit_status)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 from uuid import UUID
 
 from ntp_checker.message.clean import clean_line
@@ -168,16 +168,14 @@ def _links(notice: AlertNotice, public_url: str | None) -> tuple[tuple[str, str]
     if public_url is None:
         return ()
     base_url = public_url.rstrip("/")
-    transition = notice.transition
-    key = transition.key
-    at = transition.first_bad_slot_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    host = notice.transition.key.host
     links = []
-    if key.host != CHECKER and len(key.host) <= _MAX_LINKED_CHARS:
-        host_url = f"{base_url}/hosts/{quote(key.host, safe='', errors='replace')}"
-        links.append(("Host at that time", f"{host_url}?{urlencode({'at': at})}"))
-    if not notice.is_resolved:
-        event = urlencode({"event": str(transition.event_id)})
-        links.append(("Acknowledge", f"{base_url}/alerts/acknowledge?{event}"))
-        links.append(("Silence", f"{base_url}/silences/new?{event}"))
-    links.append(("Runbook", base_url + (notice.runbook_path or f"/runbook#{key.code}")))
+    if host != CHECKER and len(host) <= _MAX_LINKED_CHARS:
+        named = urlencode({"host": host}, errors="replace")
+        links.append(("Host", f"{base_url}/?{named}#offset"))
+        links.append(("Alerts of this host", f"{base_url}/alerts?{named}"))
+    else:
+        links.append(("Alerts", f"{base_url}/alerts"))
+    if notice.runbook_path is not None:
+        links.append(("Runbook", base_url + notice.runbook_path))
     return tuple(links)

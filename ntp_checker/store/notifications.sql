@@ -21,16 +21,35 @@ UPDATE metrics.notification
  WHERE event_id = ANY (%(event_ids)s::uuid[]) AND state = 'waiting';
 
 -- name: told
--- Who heard, or is about to hear, of the alerts that these transitions belong to.
-SELECT given.event_id, told.channel,
+-- Who heard, or is about to hear, of the alerts that these transitions belong to; or that what they
+-- are about had begun to flap, for then openings and closings were quiet until it came to rest.
+WITH earlier AS (
+    SELECT given.event_id AS given_id, event.event_id
+      FROM metrics.alert_event AS given
+      JOIN metrics.alert_event AS event
+        ON event.alert_id = given.alert_id AND event.ordinal < given.ordinal
+     WHERE given.event_id = ANY (%(event_ids)s::uuid[])
+     UNION ALL
+    SELECT given.event_id, event.event_id
+      FROM metrics.alert_event AS given
+      JOIN metrics.alert AS own ON own.alert_id = given.alert_id
+      JOIN metrics.alert AS before
+        ON before.host_id = own.host_id
+       AND before.first_bad_slot_at < own.first_bad_slot_at
+       AND before.first_bad_slot_at > own.first_bad_slot_at - interval '1 day'
+       AND before.code = own.code
+       AND before.subject = own.subject
+      JOIN metrics.alert_event AS event
+        ON event.alert_id = before.alert_id AND event.transition = 'flapping'
+     WHERE given.event_id = ANY (%(event_ids)s::uuid[])
+       AND given.transition IN ('eased', 'resolved')
+)
+SELECT earlier.given_id, told.channel,
        max(told.not_before_at) FILTER (WHERE told.state = 'waiting')
-  FROM metrics.alert_event AS given
-  JOIN metrics.alert_event AS earlier
-    ON earlier.alert_id = given.alert_id AND earlier.ordinal < given.ordinal
+  FROM earlier
   JOIN metrics.notification AS told
     ON told.event_id = earlier.event_id AND told.state IN ('waiting', 'claimed', 'accepted')
- WHERE given.event_id = ANY (%(event_ids)s::uuid[])
- GROUP BY given.event_id, told.channel;
+ GROUP BY earlier.given_id, told.channel;
 
 -- name: claim
 -- What shares a message: one group; what has been late for long, whatever its group; and nothing

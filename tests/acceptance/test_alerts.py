@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.acceptance.commands import run
 from tests.acceptance.processes import Service, settings_for
 from tests.moto_server import MotoServer, SentMail
 from tests.postgres import PostgresServer
@@ -82,6 +83,7 @@ def test_wrong_clock_is_mailed_once_and_its_end_in_the_same_thread(
         unsent = "SELECT 1 FROM metrics.notification WHERE state <> 'accepted'"
         wait_until(lambda: not rows(url, unsent), "all is told", timeout_s=MAIL_WAIT_S)
         status, _ = monitor.stop()
+    listed = run("alerts", "list", "--all", settings=settings)
 
     text = opened.part("plain")
     assert opened.recipients == (RECIPIENT,)
@@ -92,8 +94,51 @@ def test_wrong_clock_is_mailed_once_and_its_end_in_the_same_thread(
     told = [sent.mail["Subject"] for sent in moto.sent()]
     assert len([title for title in told if "clock offset" in title]) == 2, told
     assert status == 0
+    assert "clock is 250 ms ahead, limit 50 ms" in listed.stdout
     history = rows(
         url,
         "SELECT transition FROM metrics.alert_event WHERE code = 'offset_high' ORDER BY ordinal",
     )
     assert [transition for (transition,) in history] == ["opened", "resolved"]
+
+
+def mail_settings(tmp_path: Path, moto: MotoServer) -> dict[str, str]:
+    return settings_for(
+        {},
+        tmp_path,
+        NTP_CHECKER_SES_FROM=SENDER,
+        NTP_CHECKER_SES_TO=RECIPIENT,
+        AWS_ENDPOINT_URL_SESV2=moto.url,
+        AWS_REGION="eu-west-1",
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+    )
+
+
+def test_channel_when_tried_then_one_mail_and_the_providers_answer(
+    moto: MotoServer, tmp_path: Path
+) -> None:
+    tried = run("alerts", "test", "ses", settings=mail_settings(tmp_path, moto))
+
+    assert (tried.returncode, tried.stderr) == (0, "")
+    assert tried.stdout.startswith(f"ses: accepted for {RECIPIENT}: ")
+    assert [sent.mail["Subject"] for sent in moto.sent()] == ["TEST [NTP Checker] channel ses"]
+
+
+def test_channel_when_refused_then_why_and_exit_1(moto: MotoServer, tmp_path: Path) -> None:
+    settings = mail_settings(tmp_path, moto) | {"NTP_CHECKER_SES_FROM": "other@example.net"}
+
+    tried = run("alerts", "test", "ses", settings=settings)
+
+    assert (tried.returncode, tried.stdout) == (1, "")
+    assert "not accepted (permanent)" in tried.stderr
+    assert "Traceback" not in tried.stderr
+
+
+def test_channel_when_there_is_none_of_this_name_then_names_those_there_are(
+    moto: MotoServer, tmp_path: Path
+) -> None:
+    tried = run("alerts", "test", "mail", settings=mail_settings(tmp_path, moto))
+
+    assert tried.returncode == 2
+    assert "there is no channel 'mail'; configured: ses" in tried.stderr

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ntp_checker.model import Notification, Transition, TransitionKind
+from ntp_checker.model import AlertState, Notification, Transition, TransitionKind
 from ntp_checker.store.notifications import (
     Claimed,
     claim,
@@ -375,3 +375,22 @@ async def test_told_are_the_channels_that_heard_of_the_alert_before(
         found = await read_told(held, [over.event_id])
 
     assert found == {over.event_id: {"mail": None, "pager": later}}
+
+
+async def test_told_after_flapping_are_those_who_heard_that_it_began(
+    checker_pool: CheckerPool,
+) -> None:
+    first = alert("h0", state=AlertState.CLOSED, closed_at=slot(4), last_ordinal=2)
+    began = transition(first, TransitionKind.FLAPPING, 2)
+    again = alert("h0", first_bad_slot_at=slot(10), last_slot_at=slot(14), last_ordinal=2)
+    over = transition(again, TransitionKind.RESOLVED, 2)
+    worse = transition(again, TransitionKind.WORSENED, 3)
+    async with checker_pool.connection() as held, held.transaction():
+        await save(held, [first], [began])
+        await queue(held, [Notification(event_id=began.event_id, channel="mail", group_key="")])
+        await save(held, [again], [over, worse])
+
+        found = await read_told(held, [over.event_id, worse.event_id])
+
+    assert found[over.event_id].keys() == {"mail"}
+    assert found[worse.event_id] == {}

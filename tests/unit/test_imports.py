@@ -55,6 +55,7 @@ LAYERS = (
     ("reload",),
     ("service", "web"),
     ("dashboard", "up", "demo"),
+    ("cli_alerts",),
     ("cli",),
     ("__main__",),
 )
@@ -104,7 +105,7 @@ OWNERS = {
     "werkzeug": ("web",),
     "jinja2": ("web",),
     "gunicorn": ("web",),
-    "click": ("cli",),
+    "click": ("cli", "cli_alerts"),
     "boto3": ("notify.ses",),
     "botocore": ("notify.ses",),
     "smtplib": ("notify.smtp",),

@@ -1,0 +1,90 @@
+"""`ntp-checker alerts …`: the alerts from a terminal, and a try of a channel."""
+
+import asyncio
+import os
+import sys
+import uuid
+from datetime import UTC, datetime
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ntp_checker.config import load_settings
+from ntp_checker.errors import ConfigError
+from ntp_checker.logs import configure_logging
+from ntp_checker.model import AlertState
+
+_STYLES = {"critical": "bold red", "warning": "yellow"}
+#: Alerts on a terminal; more are on the page and in the API.
+MAX_ROWS = 200
+#: Into a pipe or a file no line is broken.
+_UNBOUND_WIDTH = 1_000
+
+
+@click.group()
+def alerts() -> None:
+    """What is open, and whether people would hear of it."""
+
+
+@alerts.command("list")
+@click.option("--all", "state", flag_value="all", help="Closed ones, too.")
+def list_alerts(state: str | None) -> None:
+    """The open alerts, worst first."""
+    from ntp_checker.service import database
+    from ntp_checker.store.alert_reads import AlertFilter, read_alerts
+    from ntp_checker.store.pool import open_reader_pool
+    from ntp_checker.store.reads import reading
+
+    settings = load_settings(os.environ)
+    configure_logging(settings.log_level)
+    wanted = AlertFilter(state=None if state == "all" else AlertState.OPEN)
+    with (
+        database(settings) as url,
+        open_reader_pool(url, max_size=1) as pool,
+        reading(pool, limit_s=10.0) as connection,
+    ):
+        found = read_alerts(connection, wanted, limit=MAX_ROWS)
+    if not found:
+        click.echo("no alert is open" if state is None else "there was never an alert")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("STATE", "HOST", "PROBLEM", "OPENED", "REASON"):
+        table.add_column(heading, overflow="fold")
+    for alert in found:
+        is_open = alert.state is AlertState.OPEN
+        word = alert.severity.value if is_open else "closed"
+        # Text, not str: what a host prints must not be taken for markup.
+        table.add_row(
+            Text(word.upper(), style=_STYLES[alert.severity] if is_open else "dim"),
+            Text(alert.host),
+            Text(f"{alert.code} {alert.subject}".strip()),
+            Text(f"{alert.opened_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
+            Text(alert.reason),
+        )
+    Console(width=None if sys.stdout.isatty() else _UNBOUND_WIDTH).print(table)
+
+
+@alerts.command("test")
+@click.argument("channel")
+def test_channel(channel: str) -> None:
+    """Send one message by CHANNEL, now; says what the provider answered."""
+    from ntp_checker.message import compose_trial
+    from ntp_checker.telling import open_channels
+
+    settings = load_settings(os.environ)
+    configure_logging(settings.log_level)
+    known = open_channels(settings)
+    if channel not in known:
+        names = ", ".join(sorted(known)) or "none: set NTP_CHECKER_SES_FROM and NTP_CHECKER_SES_TO"
+        raise ConfigError(f"there is no channel {channel!r}; configured: {names}")
+    message = compose_trial(
+        channel,
+        public_url=settings.public_url,
+        now=datetime.now(UTC),
+        message_id=uuid.uuid4(),
+    )
+    answer = asyncio.run(known[channel].send(message))
+    to = ", ".join(known[channel].recipients)
+    click.echo(f"{channel}: accepted{f' for {to}' if to else ''}: {answer}")
