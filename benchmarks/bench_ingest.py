@@ -13,8 +13,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ntp_checker.advances import Alerting
-from ntp_checker.model import Host, JudgedSample, SourceMode, SourceState
+from ntp_checker.model import Host, JudgedSample, Limits, SourceMode, SourceState
 from ntp_checker.resources import sql_path
+from ntp_checker.rules.verdict import judge
 from ntp_checker.store.hosts import sync_hosts
 from ntp_checker.store.leases import take_all
 from ntp_checker.store.pool import CheckerConnection, open_checker_pool
@@ -33,7 +34,7 @@ START_AT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 Batches = list[list[JudgedSample]]
 
 
-def make_batches(hosts: int) -> Batches:
+def make_batches(hosts: int, *, are_healthy: bool) -> Batches:
     """Batches of a fleet of `hosts`, each host's slots 1 s apart and in order."""
     sources = (
         source(),
@@ -43,6 +44,9 @@ def make_batches(hosts: int) -> Batches:
         ),
     )
     made = [judged_sample(f"host{n}", sources=sources) for n in range(hosts)]
+    if are_healthy:
+        made = [replace(one, verdict=judge(one.sample, Limits(), 30.0)) for one in made]
+        assert not any(one.verdict.problems for one in made), made[0].verdict.problems
     per_batch = BATCH_ROWS // hosts
 
     def at(judged: JudgedSample, number: int) -> JudgedSample:
@@ -58,9 +62,9 @@ def make_batches(hosts: int) -> Batches:
     ]
 
 
-async def measure(url: str, hosts: int) -> float:
+async def measure(url: str, hosts: int, *, are_healthy: bool) -> float:
     """The batch's speed as a part of the COPY's, turn and turn about; prints both."""
-    batches = make_batches(hosts)
+    batches = make_batches(hosts, are_healthy=are_healthy)
     pool = await open_checker_pool(url)
     try:
         async with pool.connection() as conn:
@@ -90,7 +94,7 @@ async def measure(url: str, hosts: int) -> float:
     copy_s, batch_s = (statistics.median(column) for column in zip(*took_s[WARM_UP:], strict=True))
     ratio = copy_s / batch_s
     print(
-        f"{hosts:5} hosts: COPY {copy_s * 1e3:6.1f} ms, batch {batch_s * 1e3:6.1f} ms "
+        f"{hosts:5} {'healthy hosts' if are_healthy else 'hosts, an alert each'}: COPY {copy_s * 1e3:6.1f} ms, batch {batch_s * 1e3:6.1f} ms "
         f"({BATCH_ROWS / batch_s:,.0f} samples/s): {ratio:.1%} of a raw COPY"
     )
     return ratio
@@ -115,15 +119,17 @@ async def time_of(work: Awaitable[object]) -> float:
 def main() -> None:
     print(f"{BATCH_ROWS} samples a batch, medians of {ROUNDS} batches")
     ratios = {}
-    for hosts in (50, 1_000):
+    for hosts, are_healthy in ((50, True), (50, False), (1_000, True)):
         server = PostgresServer()
         try:
             applied = server.psql("postgres", "-f", sql_path("schema.sql"))
             assert applied.returncode == 0, applied.stderr
-            ratios[hosts] = asyncio.run(measure(server.url(), hosts))
+            ratio = asyncio.run(measure(server.url(), hosts, are_healthy=are_healthy))
+            ratios[hosts, are_healthy] = ratio
         finally:
             server.stop()
-    assert ratios[50] >= PROMISED_RATIO, f"{ratios[50]:.1%} is less than {PROMISED_RATIO:.0%}"
+    promised = ratios[50, True]
+    assert promised >= PROMISED_RATIO, f"{promised:.1%} is less than {PROMISED_RATIO:.0%}"
 
 
 if __name__ == "__main__":
