@@ -61,7 +61,7 @@ rig: dev
 lock: dev
 	$(PYTHON) -m pip install --quiet uv
 	$(LOCK) pyproject.toml --extra embedded --group build -o requirements/run.txt
-	$(LOCK) pyproject.toml --extra embedded --group build --group dev -c requirements/run.txt \
+	$(LOCK) pyproject.toml --extra embedded --extra apprise --group build --group dev -c requirements/run.txt \
 		-o requirements/dev.txt
 	$(LOCK) --group pyproject.toml:assets -o requirements/assets.txt
 	npm install --package-lock-only --ignore-scripts
