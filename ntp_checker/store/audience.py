@@ -30,6 +30,17 @@ async def read_groups(
     }
 
 
+async def read_withheld(
+    conn: CheckerConnection, group_names: Iterable[str], *, told_since_at: datetime
+) -> Mapping[str, int]:
+    """For each of these groups how many of its open alerts are withheld, or were until lately."""
+    found = await conn.execute(
+        load_queries("audience")["withheld_now"],
+        {"group_names": text_array(group_names), "told_since_at": told_since_at},
+    )
+    return dict(await found.fetchall())
+
+
 async def read_left_hosts(conn: CheckerConnection, owner: str) -> Mapping[int, int]:
     """Epoch by host, of those of this owner that are watched no more while alerts of them live."""
     found = await conn.execute(load_queries("audience")["left_hosts"], {"owner": owner})
