@@ -28,6 +28,7 @@ LAYERS = (
         "simulated",
     ),
     ("message",),
+    ("silencing",),
     (
         "collect",
         "store",
@@ -70,6 +71,7 @@ ONLY_SEES = {
     "alerting": ("model", "errors", "clearing", "transitions"),
     "routing": ("model", "errors"),
     "message": ("model", "errors", "rules.wording"),
+    "silencing": ("model", "errors", "recurrence", "message.clean"),
     "web": (
         "model",
         "errors",
@@ -95,6 +97,7 @@ PURE = {
     "alerting": (),
     "routing": (),
     "message": (),
+    "silencing": (),
 }
 #: Each of these libraries is imported only in these files and folders.
 OWNERS = {
