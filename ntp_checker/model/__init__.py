@@ -34,6 +34,7 @@ from ntp_checker.model.sample import (
     SourceStats,
     Tracking,
 )
+from ntp_checker.model.user import Auth, Scope, User
 from ntp_checker.model.verdict import (
     Evidence,
     JudgedSample,
@@ -64,6 +65,7 @@ __all__ = [
     "AlertKey",
     "AlertPolicy",
     "AlertState",
+    "Auth",
     "Capture",
     "ChannelKind",
     "ChannelSettings",
@@ -89,6 +91,7 @@ __all__ = [
     "Route",
     "Sample",
     "Satellite",
+    "Scope",
     "Selection",
     "Severity",
     "Silence",
@@ -101,6 +104,7 @@ __all__ = [
     "Tracking",
     "Transition",
     "TransitionKind",
+    "User",
     "Verdict",
     "worst_status",
 ]
