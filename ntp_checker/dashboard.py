@@ -5,7 +5,7 @@ from ntp_checker.config import Settings
 from ntp_checker.resources import command_name
 from ntp_checker.service import database
 from ntp_checker.simulated import is_simulated
-from ntp_checker.store.pool import open_reader_pool
+from ntp_checker.store.pool import open_act_pool, open_reader_pool
 from ntp_checker.web import create_app
 from ntp_checker.web.server import serve
 
@@ -21,6 +21,7 @@ def run_dashboard(settings: Settings) -> None:
         serve(
             lambda: create_app(
                 read_pool=open_reader_pool(read_url),
+                act_pool=open_act_pool(url),
                 interval_s=settings.interval_s,
                 version=__version__,
                 command=command_name(),

@@ -6,6 +6,7 @@ from flask import Flask
 
 from ntp_checker.store.pool import ActPool, ReaderPool
 from ntp_checker.web.access import add_access_rules
+from ntp_checker.web.alert_page import make_alert_page
 from ntp_checker.web.alerts import make_alerts
 from ntp_checker.web.api import make_api
 from ntp_checker.web.assets import Assets
@@ -56,6 +57,7 @@ def create_app(
     add_error_pages(app, services)
     app.register_blueprint(make_pages(services))
     app.register_blueprint(make_alerts(services))
+    app.register_blueprint(make_alert_page(services))
     app.register_blueprint(make_api(services))
     app.register_blueprint(make_health(services))
     return app

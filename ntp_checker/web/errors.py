@@ -7,7 +7,7 @@ from flask import Flask, Response, make_response, render_template, request
 from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]  # it has no types
 from werkzeug.exceptions import HTTPException
 
-from ntp_checker.errors import SchemaMismatch, StoreError
+from ntp_checker.errors import ActionRefused, SchemaMismatch, StoreError
 from ntp_checker.store.reads import ReadTooSlow
 from ntp_checker.web.arguments import BadArgument
 from ntp_checker.web.format import format_moment
@@ -86,6 +86,15 @@ def add_error_pages(app: Flask, services: Services) -> None:
     @app.errorhandler(BadArgument)
     def bad_argument(error: BadArgument) -> Response:
         return answer(error.status, error.code, "Not understood", str(error))
+
+    @app.errorhandler(ActionRefused)
+    def action_refused(error: ActionRefused) -> Response:
+        # A form shows it beside the field; this is for programs.
+        if error.is_unknown:
+            return answer(404, "not_found", "Not here", str(error))
+        if error.field is None:
+            return answer(409, "refused", "Not possible now", str(error))
+        return answer(400, "bad_argument", "Not understood", f"{error.field}: {error}")
 
     @app.errorhandler(StoreError)
     def store_error(error: StoreError) -> Response:
