@@ -16,6 +16,7 @@ from ntp_checker.web.health import make_health
 from ntp_checker.web.pages import make_pages
 from ntp_checker.web.responses import BODY_LIMIT_BYTES, add_response_rules
 from ntp_checker.web.services import Services
+from ntp_checker.web.silences import make_silences
 
 
 def create_app(
@@ -58,6 +59,7 @@ def create_app(
     app.register_blueprint(make_pages(services))
     app.register_blueprint(make_alerts(services))
     app.register_blueprint(make_alert_page(services))
+    app.register_blueprint(make_silences(services))
     app.register_blueprint(make_api(services))
     app.register_blueprint(make_health(services))
     return app

@@ -181,7 +181,7 @@ def test_words_when_hostile_then_only_text_on_every_page(
     page.send("acknowledge", by=HOSTILE, note=HOSTILE)
     page.send("silence", scope="host", by=HOSTILE, reason=HOSTILE, **{"for": "2h"})
 
-    for path in (page.path, "/alerts", "/"):
+    for path in (page.path, "/alerts", "/silences", "/"):
         text = client.get(path).text
         assert "<script>alert" not in text
         assert "&lt;script&gt;alert(1)" in text
