@@ -23,7 +23,9 @@ LAYERS = (
         "targets",
         "codec",
         "empty_slot",
+        "passwords",
         "resources",
+        "secret_key",
         "schedule",
         "simulated",
     ),
@@ -55,7 +57,7 @@ LAYERS = (
     ("reload",),
     ("service", "web"),
     ("dashboard", "up", "demo"),
-    ("cli_alerts",),
+    ("cli_access", "cli_alerts"),
     ("cli",),
     ("__main__",),
 )
@@ -81,6 +83,8 @@ ONLY_SEES = {
         "store.acting",
         "store.actions",
         "store.pool",
+        "store.tokens",
+        "passwords",
     ),
 }
 #: Pure modules: nothing foreign at all, but for what is named. orjson refuses NaN and lone
@@ -107,7 +111,8 @@ OWNERS = {
     "werkzeug": ("web",),
     "jinja2": ("web",),
     "gunicorn": ("web",),
-    "click": ("cli", "cli_alerts"),
+    "click": ("cli", "cli_access", "cli_alerts"),
+    "argon2": ("passwords",),
     "boto3": ("notify.ses",),
     "botocore": ("notify.ses",),
     "smtplib": ("notify.smtp",),
