@@ -23,7 +23,9 @@ LAYERS = (
         "targets",
         "codec",
         "empty_slot",
+        "passwords",
         "resources",
+        "secret_key",
         "schedule",
         "simulated",
     ),
@@ -57,7 +59,7 @@ LAYERS = (
     ("service", "web"),
     ("dashboard", "up", "demo"),
     ("cli_silences",),
-    ("cli_alerts",),
+    ("cli_access", "cli_alerts"),
     ("cli",),
     ("__main__",),
 )
@@ -84,6 +86,8 @@ ONLY_SEES = {
         "store.acting",
         "store.actions",
         "store.pool",
+        "store.tokens",
+        "passwords",
     ),
 }
 #: Pure modules: nothing foreign at all, but for what is named. orjson refuses NaN and lone
@@ -111,7 +115,8 @@ OWNERS = {
     "werkzeug": ("web",),
     "jinja2": ("web",),
     "gunicorn": ("web",),
-    "click": ("cli", "cli_alerts", "cli_silences"),
+    "click": ("cli", "cli_access", "cli_alerts", "cli_silences"),
+    "argon2": ("passwords",),
     "boto3": ("notify.ses",),
     "botocore": ("notify.ses",),
     "smtplib": ("notify.smtp",),

@@ -181,6 +181,16 @@ def test_api_when_a_silence_is_made_and_ended_then_listed_with_its_state(
         ("/api/silences", {**GIVEN, "reason": ""}, 400, "bad_argument", "reason: say why"),
         ("/api/silences", {**GIVEN, "why": "x"}, 400, "bad_argument", "'why' is no argument"),
         ("/api/silences", {**GIVEN, "host": 7}, 400, "bad_argument", "host is a text"),
+        ("/api/silences", {**GIVEN, "host": "\0"}, 400, "bad_argument", "what is to be silent"),
+        ("/api/silences", {**GIVEN, "host": "a\0"}, 400, "bad_argument", "there is no host 'a'"),
+        ("/api/silences", {**GIVEN, "subject": "a" * 256}, 400, "bad_argument", "at most 255"),
+        (
+            "/api/silences",
+            {**GIVEN, "time_zone": "\0", "recurrence": "FREQ=DAILY;COUNT=2"},
+            400,
+            "bad_argument",
+            "no time zone",
+        ),
         ("/api/silences", [], 400, "bad_argument", "the body is a JSON object"),
         (
             "/api/silences",
