@@ -22,6 +22,7 @@ from ntp_checker.web.format import format_iso
 from ntp_checker.web.pages import REFRESH_S
 from ntp_checker.web.responses import json_response
 from ntp_checker.web.services import Services
+from ntp_checker.web.timeline import make_timeline
 
 #: What a spreadsheet takes for a formula.
 _FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
@@ -111,6 +112,7 @@ def describe_alerts(
         "page_title": f"{verdict} · NTP Checker",
         "verdict": verdict,
         "refresh_s": REFRESH_S,
+        "timeline": make_timeline(found[: query.limit], now_at),
         "open": [view for view in views if view.alert.state is AlertState.OPEN],
         "closed": [view for view in views if view.alert.state is AlertState.CLOSED],
         "given": given,
