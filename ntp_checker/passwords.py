@@ -7,7 +7,7 @@ from argon2.exceptions import VerifyMismatchError
 MIN_PASSWORD_CHARS = 12
 
 # Of OWASP's equal choices (Password Storage Cheat Sheet) the one with the most memory: 46 MiB, one
-# pass, one lane. RFC 9106's for little memory, the library's default, takes 3.3 times the processor.
+# pass, one lane. The library's default (RFC 9106, little memory) takes 3.3 times the processor.
 _HASHER = PasswordHasher(time_cost=1, memory_cost=47_104, parallelism=1)
 
 
