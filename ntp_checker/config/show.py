@@ -39,10 +39,13 @@ def show_lines(configuration: Configuration) -> Iterator[str]:
         elif isinstance(value, float):
             text = f"{value:g}"
         elif name in SECRETS and value is not None:
-            text = mask_url(text)
+            text = mask_url(text) if name.endswith("_url") else MASK
         if name == "deadline_s" and value is None:
             text = f"{settings.look_deadline_s:g}"
         yield f"{name}: {text}  # {origins[name]}"
+    yield f"users: {len(settings.users)}  # {origins['users']}"
+    for user in settings.users:
+        yield f"  - {user.name}: {user.role.value}"
     yield f"channels: {len(settings.channels)}"
     for channel in settings.channels:
         yield _channel_line(channel)

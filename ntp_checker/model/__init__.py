@@ -33,6 +33,7 @@ from ntp_checker.model.sample import (
     SourceStats,
     Tracking,
 )
+from ntp_checker.model.user import Auth, Scope, User
 from ntp_checker.model.verdict import (
     Evidence,
     JudgedSample,
@@ -63,6 +64,7 @@ __all__ = [
     "AlertKey",
     "AlertPolicy",
     "AlertState",
+    "Auth",
     "Capture",
     "ChannelKind",
     "ChannelSettings",
@@ -87,6 +89,7 @@ __all__ = [
     "Route",
     "Sample",
     "Satellite",
+    "Scope",
     "Selection",
     "Severity",
     "Silence",
@@ -99,6 +102,7 @@ __all__ = [
     "Tracking",
     "Transition",
     "TransitionKind",
+    "User",
     "Verdict",
     "worst_status",
 ]
