@@ -8,8 +8,8 @@ from uuid import UUID
 
 from ntp_checker.message.clean import clean_line
 from ntp_checker.message.notice import AlertNotice, SampleLine
-from ntp_checker.message.words import CHECKER, first_commands, problem_title
-from ntp_checker.model import Severity, Transition, TransitionKind
+from ntp_checker.message.words import first_commands, problem_title
+from ntp_checker.model import CHECKER, Severity, Transition, TransitionKind
 from ntp_checker.rules.wording import say_clock_offset, say_seconds
 
 #: Event ids written out in a letter; the others are in the message's record.

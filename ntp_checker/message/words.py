@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ntp_checker.message.clean import clean_line
-from ntp_checker.model import AlertKey, ProblemCode
+from ntp_checker.model import CHECKER, AlertKey, ProblemCode
 
-#: AlertKey.host of what is about the checker itself.
-CHECKER = "*"
 _MAX_NAME_CHARS = 60
 _MAX_SUBJECT_CHARS = 60
 
@@ -44,7 +42,7 @@ def _words(title: str, *commands: str) -> CodeWords:
     return CodeWords(title=title, commands=commands)
 
 
-_HOST_WORDS: dict[str, CodeWords] = {
+CODE_WORDS: Mapping[ProblemCode, CodeWords] = {
     ProblemCode.UNSYNCHRONISED: _words("clock not synchronised", _TRACKING, _SOURCES, _ACTIVITY),
     ProblemCode.NO_SOURCES: _words("no time sources configured", _SOURCES, _CHRONY_LOG),
     ProblemCode.NO_SELECTED_SOURCE: _words("no source selected", _SOURCES, _SELECT, _NTPDATA),
@@ -73,18 +71,24 @@ _HOST_WORDS: dict[str, CodeWords] = {
     ProblemCode.HOST_KEY_CHANGED: _words(
         "host key changed", "ssh-keygen -F {host}", "ntp-checker trust {host}"
     ),
+    ProblemCode.DISAGREES_WITH_FLEET: _words(
+        "clock disagrees with the fleet", _TRACKING, _SOURCES, _NTPDATA
+    ),
+    ProblemCode.CHECKER_BLIND: _words(
+        "checker sees no host", "ip route", "ntp-checker monitor --once"
+    ),
+    ProblemCode.CHECKER_CLOCK_WRONG: _words(
+        "checker's own clock wrong", "chronyc -n tracking", "date -u"
+    ),
+    ProblemCode.CHANNEL_DEAD: _words("alert channel dead", "ntp-checker alerts list"),
+    ProblemCode.SPOOL_BACKLOG: _words("samples wait on the checker", _STATUS, "df -h"),
+    ProblemCode.OUTBOX_BACKLOG: _words(
+        "alerts wait to be sent", "ntp-checker alerts list", _STATUS
+    ),
+    ProblemCode.PARTITIONS_MISSING: _words(
+        "partitions missing", _STATUS, "ntp-checker db maintain"
+    ),
 }
-#: About the checker itself.
-_OWN_WORDS: dict[str, CodeWords] = {
-    "disagrees_with_fleet": _words("clock disagrees with the fleet", _TRACKING, _SOURCES, _NTPDATA),
-    "checker_blind": _words("checker sees no host", "ip route", "ntp-checker monitor --once"),
-    "checker_clock_wrong": _words("checker's own clock wrong", "chronyc -n tracking", "date -u"),
-    "channel_dead": _words("alert channel dead", "ntp-checker alerts list"),
-    "spool_backlog": _words("samples wait on the checker", _STATUS, "df -h"),
-    "outbox_backlog": _words("alerts wait to be sent", "ntp-checker alerts list", _STATUS),
-    "partitions_missing": _words("partitions missing", _STATUS, "ntp-checker db maintain"),
-}
-CODE_WORDS: Mapping[str, CodeWords] = {**_HOST_WORDS, **_OWN_WORDS}
 
 
 def host_name(key: AlertKey) -> str:
