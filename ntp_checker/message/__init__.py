@@ -2,6 +2,7 @@
 
 from ntp_checker.message.clean import clean_line, clean_text
 from ntp_checker.message.compose import compose, compose_trial
+from ntp_checker.message.links import Link, alert_url, alerts_url, links_of, runbook_url
 from ntp_checker.message.notice import (
     AlertNotice,
     MessageState,
@@ -15,13 +16,18 @@ __all__ = [
     "CODE_WORDS",
     "AlertNotice",
     "CodeWords",
+    "Link",
     "MessageState",
     "OutgoingMessage",
     "SampleLine",
+    "alert_url",
+    "alerts_url",
     "clean_line",
     "clean_text",
     "compose",
     "compose_trial",
+    "links_of",
     "problem_title",
+    "runbook_url",
     "thread_key",
 ]
