@@ -113,6 +113,7 @@ OWNERS = {
     "boto3": ("notify.ses",),
     "botocore": ("notify.ses",),
     "smtplib": ("notify.smtp",),
+    "apprise": ("notify.apprise",),
 }
 
 
