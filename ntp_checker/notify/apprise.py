@@ -8,8 +8,7 @@ import asyncio
 import logging
 import re
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from ntp_checker.message import MessageState, OutgoingMessage
 from ntp_checker.model import Severity
 from ntp_checker.notify.channel import Progress
 from ntp_checker.notify.http import is_passing
+from ntp_checker.notify.threads import in_daemon_thread
 
 if TYPE_CHECKING:
     from apprise import NotifyBase, NotifyType
@@ -82,8 +82,9 @@ class AppriseChannel:
         self._busy.add(number)
         try:
             async with asyncio.timeout(self._timeout_s):
-                outcome = await _in_thread(
-                    lambda: self._notify(service, message), lambda: self._busy.discard(number)
+                outcome = await in_daemon_thread(
+                    lambda: self._notify(service, message),
+                    finished=lambda: self._busy.discard(number),
                 )
         except TimeoutError:
             detail = f"{_name(service)} did not take it within {self._timeout_s:g} s"
@@ -182,25 +183,3 @@ def _listen() -> _Listener:
     listener = _Listener()
     logger.addHandler(listener)
     return listener
-
-
-async def _in_thread(work: Callable[[], _Outcome], finished: Callable[[], None]) -> _Outcome:
-    """In a thread that no end of the process waits for: plugins can't be interrupted.
-
-    `finished` is called in the loop when the thread is done, also long after a deadline.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[_Outcome] = loop.create_future()
-
-    def settle(outcome: _Outcome) -> None:
-        finished()
-        if not future.done():
-            future.set_result(outcome)
-
-    def run() -> None:
-        outcome = work()
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, outcome)
-
-    threading.Thread(target=run, name="apprise", daemon=True).start()
-    return await future

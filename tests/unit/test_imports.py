@@ -111,7 +111,7 @@ OWNERS = {
     "markdown_it": ("web.runbook",),
     "click": ("cli", "cli_alerts"),
     "boto3": ("notify.ses",),
-    "botocore": ("notify.ses",),
+    "botocore": ("notify.ses", "notify.ses_suppressed"),
     "smtplib": ("notify.smtp",),
     "apprise": ("notify.apprise",),
 }
