@@ -2,7 +2,14 @@
 
 from ntp_checker.message.clean import clean_line, clean_text
 from ntp_checker.message.compose import compose, compose_trial
-from ntp_checker.message.links import Link, alert_url, alerts_url, links_of, runbook_url
+from ntp_checker.message.links import (
+    Link,
+    alert_url,
+    alerts_url,
+    digest_links,
+    links_of,
+    runbook_url,
+)
 from ntp_checker.message.notice import (
     AlertNotice,
     MessageState,
@@ -26,6 +33,7 @@ __all__ = [
     "clean_text",
     "compose",
     "compose_trial",
+    "digest_links",
     "links_of",
     "problem_title",
     "runbook_url",

@@ -55,6 +55,11 @@ def links_of(notice: AlertNotice, public_url: str) -> tuple[Link, ...]:
     )
 
 
+def digest_links(worst: AlertNotice, public_url: str) -> tuple[Link, ...]:
+    """Of many alerts: the list of them, and what to do about the worst."""
+    return (("Alerts", alerts_url(public_url)), ("Runbook", runbook_url(worst, public_url)))
+
+
 def _base(public_url: str) -> str:
     return public_url.rstrip("/")
 

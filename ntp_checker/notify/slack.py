@@ -2,7 +2,7 @@
 
 import orjson
 
-from ntp_checker.message import Link, OutgoingMessage, alerts_url, links_of
+from ntp_checker.message import Link, OutgoingMessage, alerts_url, digest_links, links_of
 from ntp_checker.notify.http import Endpoint, Poster, check_taken
 
 #: Of 40,000 that Slack takes: what a person reads in a chat, the rest is a link away.
@@ -57,9 +57,10 @@ def _links(message: OutgoingMessage) -> tuple[Link, ...]:
     """Those of the text; a host's name in them is encoded."""
     if message.public_url is None:
         return ()
-    if len(message.notices) == 1:
-        return links_of(message.notices[0], message.public_url)
-    return (("Alerts", alerts_url(message.public_url)),)
+    if not message.notices:
+        return (("Alerts", alerts_url(message.public_url)),)
+    make = links_of if len(message.notices) == 1 else digest_links
+    return make(message.notices[0], message.public_url)
 
 
 def _escape(text: str) -> str:

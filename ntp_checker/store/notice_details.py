@@ -66,7 +66,9 @@ async def read_details(
     rows = await conn.execute(queries["hosts_now"], {"host_ids": spans["host_ids"]})
     for host_id, gps, sources, selected in await rows.fetchall():
         details[host_id].gps = _gps_words(_json(gps))
-        details[host_id].selected_source = _source_words(sources, _json(selected))
+        details[host_id].selected_source = _source_words(_json(selected))
+        if selected is None and sources is not None:
+            details[host_id].selected_source = f"none of {sources}"
     rows = await conn.execute(queries["changes_before"], spans)
     for host_id, slot_at, address, state, reach_class in await rows.fetchall():
         details[host_id].changes.append(_change_words(slot_at, address, state, reach_class))
@@ -88,9 +90,9 @@ def _gps_words(gps: dict[str, Any] | None) -> str | None:
     return f"{fix}, {used} {'' if seen is None else f'of {seen} '}satellites used"
 
 
-def _source_words(sources: int | None, source: dict[str, Any] | None) -> str | None:
+def _source_words(source: dict[str, Any] | None) -> str | None:
     if source is None:
-        return None if sources is None else f"none of {sources}"
+        return None
     return f"{source['address']}, stratum {source['stratum']}, reach {source['reach']:o} (octal)"
 
 

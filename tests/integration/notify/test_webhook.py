@@ -173,7 +173,7 @@ async def test_slack_when_text_is_long_then_cut() -> None:
     text = slack_text(make_message(*(make_notice(f"h{number}") for number in range(500))))
 
     assert len(text) < 3_200
-    assert text.endswith("\N{HORIZONTAL ELLIPSIS}```\n<https://ntp.example.org/alerts|Alerts>")
+    assert "\N{HORIZONTAL ELLIPSIS}```\n<https://ntp.example.org/alerts|Alerts>" in text
 
 
 @pytest.mark.parametrize(
