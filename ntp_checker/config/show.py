@@ -59,8 +59,13 @@ def show_lines(configuration: Configuration) -> Iterator[str]:
 
 
 def _channel_line(channel: ChannelSettings) -> str:
-    """Where it leads; a webhook's URL may be a secret as a whole, but for its server."""
-    where = ", ".join(channel.recipients) or urlsplit(channel.url or "").hostname or "default"
+    """Where it leads; a URL may be a secret, but for a webhook's server and apprise's service."""
+    where = (
+        ", ".join(channel.recipients)
+        or ", ".join(url.partition("://")[0] for url in channel.urls)
+        or urlsplit(channel.url or "").hostname
+        or "default"
+    )
     return f"  - {channel.name}: {channel.kind.value} to {where}"
 
 

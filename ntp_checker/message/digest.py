@@ -7,9 +7,10 @@ from uuid import UUID
 
 from ntp_checker.message.clean import clean_line
 from ntp_checker.message.letter import Letter, Section, event_lines, prefix_of, say_moment
+from ntp_checker.message.links import digest_links
 from ntp_checker.message.notice import AlertNotice
 from ntp_checker.message.words import CODE_WORDS, host_name
-from ntp_checker.model import Severity, TransitionKind
+from ntp_checker.model import ProblemCode, Severity, TransitionKind
 
 #: Alerts that are written out, in all and within one section.
 MAX_LISTED = 60
@@ -20,6 +21,9 @@ _MAX_GROUP_CHARS = 60
 
 _SEVERITY_ORDER = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 _LATE_KINDS = {TransitionKind.ACKNOWLEDGED: 1, TransitionKind.RESOLVED: 2}
+
+#: What a section is of: a state's prefix, a code, a group ("" for none).
+_Heading = tuple[str, ProblemCode, str]
 
 
 def badness(notice: AlertNotice) -> tuple[int, int, str, str, str, str]:
@@ -52,7 +56,6 @@ def write_digest(
     summary = ", ".join(f"{count} {state}" for state, count in states.items())
     begun_at = min(notice.transition.first_bad_slot_at for notice in notices)
     sections = _sections(notices)
-    links = () if public_url is None else (("Alerts", f"{public_url.rstrip('/')}/alerts"),)
     return Letter(
         title=f"{prefix} [{how_many}] {_say_codes(notices)}",
         state=prefix,
@@ -60,7 +63,7 @@ def write_digest(
         lead=f"{how_many}: {summary}",
         facts=(("First began", say_moment(begun_at)), ("Written", say_moment(now))),
         sections=sections,
-        links=links,
+        links=() if public_url is None else digest_links(worst, public_url),
         footer=event_lines(event_ids),
     )
 
@@ -75,7 +78,7 @@ def _say_codes(notices: Sequence[AlertNotice]) -> str:
 
 
 def _sections(notices: Sequence[AlertNotice]) -> tuple[Section, ...]:
-    grouped: dict[tuple[str, str, str], list[AlertNotice]] = {}
+    grouped: dict[_Heading, list[AlertNotice]] = {}
     for notice in notices:
         transition = notice.transition
         heading = (prefix_of(transition), transition.key.code, notice.group or "")
@@ -94,7 +97,7 @@ def _sections(notices: Sequence[AlertNotice]) -> tuple[Section, ...]:
     return (*sections, *_rest(grouped))
 
 
-def _rest(grouped: Mapping[tuple[str, str, str], Sequence[AlertNotice]]) -> tuple[Section, ...]:
+def _rest(grouped: Mapping[_Heading, Sequence[AlertNotice]]) -> tuple[Section, ...]:
     beyond = list(grouped.values())[MAX_SECTIONS:]
     if not beyond:
         return ()

@@ -51,6 +51,7 @@ class AlertShown:
     state: AlertState
     severity: Severity
     first_bad_slot_at: datetime
+    last_good_slot_at: datetime | None  #: before it began; None if unknown
     opened_at: datetime
     closed_at: datetime | None
     value: float | None  #: in `unit`, as found last
@@ -92,8 +93,9 @@ def count_open(connection: ReaderConnection) -> int:
 
 def _shown(row: Sequence[Any]) -> AlertShown:
     (alert_id, host, group, code, subject, state, severity, *rest) = row
-    (first_bad_slot_at, opened_at, closed_at, value, peak_value, limit, unit, reason) = rest[:8]
-    (flapping_since_at, by, at, until_at, note, notices) = rest[8:]
+    (first_bad_slot_at, last_good_slot_at, opened_at, closed_at) = rest[:4]
+    (value, peak_value, limit, unit, reason) = rest[4:9]
+    (flapping_since_at, by, at, until_at, note, notices) = rest[9:]
     return AlertShown(
         alert_id=alert_id,
         host=host,
@@ -103,6 +105,7 @@ def _shown(row: Sequence[Any]) -> AlertShown:
         state=AlertState(state),
         severity=Severity(severity),
         first_bad_slot_at=first_bad_slot_at,
+        last_good_slot_at=last_good_slot_at,
         opened_at=opened_at,
         closed_at=closed_at,
         value=value,

@@ -21,6 +21,7 @@ from ntp_checker.model import (
     Transition,
 )
 from ntp_checker.store.arrays import integer_array
+from ntp_checker.store.last_good import note_last_good
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.queries import load_queries
 
@@ -80,10 +81,11 @@ async def store_advances(
     """Those of the transitions that were not there yet, in the order they were given.
 
     Afterwards each alert is as given, a pending one that closed without having been open is gone,
-    and each transition has its row.
+    each transition has its row, and what opens knows when it was last good.
     """
     alerts: dict[tuple[int, AlertKey, datetime], tuple[StorableAdvance, Alert]] = {}
     events: list[dict[str, Any]] = []
+    of_hosts: list[tuple[int, Transition]] = []
     transitions: dict[str, Transition] = {}
     for advance in advances:
         for alert in advance.alerts:
@@ -91,6 +93,7 @@ async def store_advances(
         for transition in advance.transitions:
             transitions.setdefault(str(transition.event_id), transition)
             events.append(_event_row(advance.host_id, transition))
+            of_hosts.append((advance.host_id, transition))
     kept: list[dict[str, Any]] = []
     silent: list[dict[str, Any]] = []
     for advance, alert in alerts.values():
@@ -105,6 +108,7 @@ async def store_advances(
     if not events:
         return []
     inserted = await conn.execute(queries["insert_events"], {"rows": _json(events)})
+    await note_last_good(conn, of_hosts)
     are_new = {str(event_id) for (event_id,) in await inserted.fetchall()}
     return [transition for event_id, transition in transitions.items() if event_id in are_new]
 

@@ -77,6 +77,7 @@ ONLY_SEES = {
         "errors",
         "config",
         "metrics",
+        "resources",
         "store.reads",
         "store.alert_reads",
         "store.offsets",
@@ -113,9 +114,11 @@ OWNERS = {
     "gunicorn": ("web",),
     "click": ("cli", "cli_access", "cli_alerts"),
     "argon2": ("passwords",),
+    "markdown_it": ("web.runbook",),
     "boto3": ("notify.ses",),
-    "botocore": ("notify.ses",),
+    "botocore": ("notify.ses", "notify.ses_suppressed"),
     "smtplib": ("notify.smtp",),
+    "apprise": ("notify.apprise",),
 }
 
 
