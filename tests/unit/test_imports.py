@@ -45,6 +45,7 @@ LAYERS = (
         "gaps",
         "writer",
         "maintenance",
+        "own_alerts",
         "rollup",
         "outbox",
         "check",
