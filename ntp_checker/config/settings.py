@@ -159,7 +159,7 @@ class Settings(BaseModel):
     premake_days: Annotated[int, Field(ge=0, le=366)] = 14
     """Days that partitions are made ahead."""
     archive_days: Annotated[int, Field(ge=1, le=36_500)] = 400
-    """Days that rollups are kept."""
+    """Days that rollups, and alerts that ended, are kept."""
     store_position: bool = False
     """Whether a receiver's position may be kept in stored texts. False: it is cut at once."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
