@@ -19,6 +19,7 @@ LAYERS = (
         "rules",
         "alerting",
         "routing",
+        "own_rounds",
         "recurrence",
         "targets",
         "codec",
@@ -72,6 +73,7 @@ ONLY_SEES = {
     "transitions": ("model", "errors"),
     "alerting": ("model", "errors", "clearing", "transitions"),
     "routing": ("model", "errors"),
+    "own_rounds": ("model", "errors"),
     "message": ("model", "errors", "rules.wording"),
     "web": (
         "model",
@@ -96,6 +98,7 @@ PURE = {
     "transitions": (),
     "alerting": (),
     "routing": (),
+    "own_rounds": (),
     "message": (),
 }
 #: Each of these libraries is imported only in these files and folders.
