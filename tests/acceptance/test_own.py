@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.processes import Service, settings_for
-from tests.acceptance.test_alerts import MAIL_WAIT_S, RECIPIENT, SENDER, moto, rows
+from tests.acceptance.test_alerts import MAIL_WAIT_S, mail_settings, moto, rows
 from tests.http_receiver import Receiver, Respond, answer, http_receiver
 from tests.moto_server import MotoServer
 from tests.postgres import PostgresServer
@@ -33,19 +33,13 @@ def test_own_clock_when_an_hour_ahead_is_mailed_as_the_checkers_and_no_host_is_b
 ) -> None:
     host, url = rig_host(), postgres.url(database)
     clock = MovableClock(tmp_path / "clock")
-    settings = settings_for(
-        rig.env(),
-        tmp_path / "data",
+    settings = {
+        **mail_settings(tmp_path / "data", moto),
+        **rig.env(),
         **clock.settings,
-        DATABASE_URL=url,
-        NTP_CHECKER_HOSTS=host.target,
-        NTP_CHECKER_SES_FROM=SENDER,
-        NTP_CHECKER_SES_TO=RECIPIENT,
-        AWS_ENDPOINT_URL_SESV2=moto.url,
-        AWS_REGION="eu-west-1",
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",
-    )
+        "DATABASE_URL": url,
+        "NTP_CHECKER_HOSTS": host.target,
+    }
     with Service("monitor", settings=settings) as monitor:
         wait_until(lambda: rows(url, SEEN), "the host is looked at", timeout_s=MAIL_WAIT_S)
         clock.move(3600.0)

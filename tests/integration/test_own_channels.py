@@ -9,11 +9,12 @@ import pytest
 
 from ntp_checker.check import credentials_for
 from ntp_checker.checker import Checker
-from ntp_checker.heartbeat import Heartbeat, make_caller
+from ntp_checker.heartbeat import Heartbeat
 from ntp_checker.own_watch import OwnWatch
 from ntp_checker.rules.own import OwnLimits
 from ntp_checker.schedule import Slots
 from ntp_checker.watch import make_probe
+from tests.heartbeats import beating
 from tests.http_receiver import Receiver, answer, http_receiver
 from tests.moto_server import MotoServer
 from tests.outboxes import running
@@ -113,17 +114,6 @@ async def look(checker: Checker) -> None:
         await probe.close()
 
 
-@asynccontextmanager
-async def beating(receiver: Receiver) -> AsyncIterator[Heartbeat]:
-    heartbeat = Heartbeat(lambda: f"{receiver.url}/ping", make_caller())
-    task = asyncio.create_task(heartbeat.run())
-    try:
-        yield heartbeat
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-
-
 class Rounds:
     """Rounds of a checker about itself, and the calls that came of them."""
 
@@ -159,7 +149,7 @@ async def test_heartbeat_when_all_channels_are_dead_then_stops_and_goes_on_when_
         opened(database_url, tmp_path, file=file, environ=environ) as checker,
         running(checker.outbox),
         http_receiver() as receiver,
-        beating(receiver) as heartbeat,
+        beating(f"{receiver.url}/ping") as heartbeat,
     ):
         calls = []
         ours = Rounds(checker, heartbeat, receiver)
