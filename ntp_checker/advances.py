@@ -52,11 +52,11 @@ async def advance_alerts(
     first_at = min(sample.slot_at for sample in samples)
     found = await read_live(conn, by_host, closed_since_at=first_at - FLAPPING_WINDOW)
     made = [
-        _advance_host(host_id, of_host, found[host_id], alerting.policy)
+        advance_host(host_id, of_host, found[host_id], alerting.policy)
         for host_id, of_host in by_host.items()
     ]
     live = {one.host_id: list(found[one.host_id].live.values()) for one in made}
-    return await _store_and_tell(conn, [one for one in made if one.alerts], live, alerting)
+    return await store_and_tell(conn, [one for one in made if one.alerts], live, alerting)
 
 
 async def end_alerts_of_left(conn: CheckerConnection, owner: str, alerting: Alerting) -> int:
@@ -80,13 +80,13 @@ async def end_alerts_of_left(conn: CheckerConnection, owner: str, alerting: Aler
                 transitions=ended.transitions,
             )
         )
-    return await _store_and_tell(conn, made, {}, alerting)
+    return await store_and_tell(conn, made, {}, alerting)
 
 
-def _advance_host(
+def advance_host(
     host_id: int, samples: Sequence[StorableSample], state: HostAlerts, policy: AlertPolicy
 ) -> StorableAdvance:
-    """Afterwards `state` is as of the last sample."""
+    """What these samples make of a host's alerts; afterwards `state` is as of the last one."""
     alerts: list[Alert] = []
     transitions: list[Transition] = []
     for sample in samples:
@@ -104,12 +104,16 @@ def _advance_host(
     )
 
 
-async def _store_and_tell(
+async def store_and_tell(
     conn: CheckerConnection,
     made: Sequence[StorableAdvance],
     live: Mapping[int, Sequence[Alert]],
     alerting: Alerting,
 ) -> int:
+    """Stores these and queues what is to be told of them; how many notifications that were.
+
+    `live` are, by host, the alerts that are live now: one may explain another.
+    """
     if not made:
         return 0
     host_of = {one.event_id: advance.host_id for advance in made for one in advance.transitions}

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dateutil.rrule import rrulestr
+from dateutil.rrule import rrulebase, rrulestr
 
 #: Rules repeat by the day at most; more often they would cost without end.
 _ALLOWED = frozenset({"YEARLY", "MONTHLY", "WEEKLY", "DAILY"})
@@ -32,15 +32,10 @@ def occurrence_of(
     a change to summer time moves it; each is as long as the first. Raises ValueError for a rule or
     zone that is none.
     """
-    try:
-        local = ZoneInfo(zone)
-    except (KeyError, OSError) as error:
-        raise ValueError(f"{zone!r} is no time zone") from error
+    local = _zone(zone)
     length = ends_at - starts_at
-    # By the wall clock, without a zone: dateutil would carry the first one's offset on.
-    first = starts_at.astimezone(local).replace(tzinfo=None)
     wall = at.astimezone(local).replace(tzinfo=None)
-    rules = rrulestr(rule, dtstart=first, ignoretz=True)
+    rules = _rules(rule, starts_at, local)
     # Two hours for a clock that was set back or forth in between.
     begun = rules.before(wall + timedelta(hours=2), inc=True)
     while begun is not None and begun > wall - length - timedelta(hours=2):
@@ -49,3 +44,24 @@ def occurrence_of(
             return begins_at, begins_at + length
         begun = rules.before(begun)
     return None
+
+
+def is_over(rule: str, zone: str, starts_at: datetime, ends_at: datetime, at: datetime) -> bool:
+    """True if the last occurrence has ended by `at`. Raises ValueError as occurrence_of does."""
+    local = _zone(zone)
+    # Two hours for a clock that was set back or forth in between.
+    began = (at - (ends_at - starts_at)).astimezone(local).replace(tzinfo=None)
+    return _rules(rule, starts_at, local).after(began - timedelta(hours=2)) is None
+
+
+def _zone(zone: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(zone)
+    except (KeyError, OSError) as error:
+        raise ValueError(f"{zone!r} is no time zone") from error
+
+
+def _rules(rule: str, starts_at: datetime, local: ZoneInfo) -> rrulebase:
+    # By the wall clock, without a zone: dateutil would carry the first one's offset on.
+    first = starts_at.astimezone(local).replace(tzinfo=None)
+    return rrulestr(rule, dtstart=first, ignoretz=True)

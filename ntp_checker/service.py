@@ -14,7 +14,9 @@ from ntp_checker.checker import Checker, hosts_to_watch
 from ntp_checker.config import Settings, SettingsFile, variable_of
 from ntp_checker.embedded import embedded_postgres
 from ntp_checker.errors import ConfigError, NtpCheckerError, SchemaMismatch, StoreError
+from ntp_checker.heartbeat import Heartbeat, make_caller
 from ntp_checker.maintenance import maintain_once
+from ntp_checker.own_watch import OwnWatch
 from ntp_checker.reload import follow_settings
 from ntp_checker.resources import command_name
 from ntp_checker.rollup import run_rollups
@@ -136,7 +138,7 @@ async def _monitor(settings: Settings, url: str, file: SettingsFile) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     _listen_to_hangup(file, stop)
-    async with _open_checker(settings, url) as checker:
+    async with open_checker(settings, url) as checker:
         await _register_if_reached(checker)
         if not checker.hosts:
             log.warning(how_to_add_a_host())
@@ -178,7 +180,11 @@ async def _watch(checker: Checker, stop: asyncio.Event, file: SettingsFile) -> N
     async with asyncio.TaskGroup() as group:
         watch = Watch(checker.clock, checker.run_cycle, group)
         await watch.follow(checker.settings, checker.hosts)
+        heartbeat = Heartbeat(lambda: checker.settings.heartbeat_url, make_caller())
+        own_watch = OwnWatch(checker, on_good=heartbeat.beat)
         tasks = [
+            group.create_task(own_watch.run()),
+            group.create_task(heartbeat.run()),
             group.create_task(checker.stay_registered()),
             group.create_task(run_rollups(checker.pool, stop)),
             group.create_task(follow_settings(checker, watch, file, stop)),
@@ -192,7 +198,7 @@ async def _watch(checker: Checker, stop: asyncio.Event, file: SettingsFile) -> N
 
 
 async def _monitor_once(settings: Settings, url: str) -> None:
-    async with _open_checker(settings, url) as checker:
+    async with open_checker(settings, url) as checker:
         await checker.register()
         credentials = credentials_for(checker.hosts, settings)
         probes = [make_probe(host, settings, credentials, checker.clock) for host in checker.hosts]
@@ -206,7 +212,7 @@ async def _monitor_once(settings: Settings, url: str) -> None:
 
 
 @asynccontextmanager
-async def _open_checker(settings: Settings, url: str) -> AsyncIterator[Checker]:
+async def open_checker(settings: Settings, url: str) -> AsyncIterator[Checker]:
     """A checker with its spool and connections; nothing of it runs yet."""
     if is_simulated(settings.data_dir):
         raise ConfigError(

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ntp_checker.recurrence import check_rule, occurrence_of
+from ntp_checker.recurrence import check_rule, is_over, occurrence_of
 
 #: Sundays at 02:00 in Zurich; the first one in winter.
 FIRST = datetime(2026, 3, 1, 1, 0, tzinfo=UTC)
@@ -64,3 +64,15 @@ def test_rule_when_it_can_not_be_used_then_refused(rule: str, zone: str, told: s
 
 def test_rule_when_good_then_not_refused() -> None:
     check_rule(RULE, ZONE, FIRST)
+
+
+@pytest.mark.parametrize(
+    ("at", "over"),
+    [
+        (FIRST - timedelta(days=9), False),
+        (datetime(2026, 5, 3, 1, 0, tzinfo=UTC), False),  # within the last one
+        (datetime(2026, 5, 3, 5, 0, tzinfo=UTC), True),
+    ],
+)
+def test_rule_when_its_last_occurrence_has_ended_then_over(at: datetime, over: bool) -> None:
+    assert is_over(RULE, ZONE, FIRST, END, at) is over
