@@ -19,6 +19,7 @@ LAYERS = (
         "rules",
         "alerting",
         "routing",
+        "blindness",
         "recurrence",
         "targets",
         "codec",
@@ -69,6 +70,7 @@ ONLY_SEES = {
     "transitions": ("model", "errors"),
     "alerting": ("model", "errors", "clearing", "transitions"),
     "routing": ("model", "errors"),
+    "blindness": ("model", "errors"),
     "message": ("model", "errors", "rules.wording"),
     "web": (
         "model",
@@ -93,6 +95,7 @@ PURE = {
     "transitions": (),
     "alerting": (),
     "routing": (),
+    "blindness": (),
     "message": (),
 }
 #: Each of these libraries is imported only in these files and folders.
