@@ -5,11 +5,22 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from ntp_checker.alerting import advance, close_all, settle
+from ntp_checker.blindness import Sight
 from ntp_checker.model import Alert, AlertKey, AlertPolicy, Notification, Route, Transition
-from ntp_checker.routing import Audience, hold_of, inhibitor, notifications_of
+from ntp_checker.routing import (
+    STORM_KEY,
+    Audience,
+    Hold,
+    Told,
+    inhibitor,
+    is_storm,
+    notifications_of,
+    storm_hold,
+)
 from ntp_checker.store.alerts import HostAlerts, StorableAdvance, read_live, store_advances
-from ntp_checker.store.audience import read_groups, read_left_hosts
+from ntp_checker.store.audience import GroupNow, read_groups, read_left_hosts
 from ntp_checker.store.clock import read_clock
+from ntp_checker.store.holds import read_window, settle_held
 from ntp_checker.store.notifications import queue, read_told
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.samples import StorableSample
@@ -34,6 +45,7 @@ class Alerting:
     routes: tuple[Route, ...] = ()
     interval_s: float = 30.0  #: between two looks at a host
     group_of: Mapping[str, str] = field(default_factory=dict)  #: by host; without those of none
+    sight: Sight = field(default_factory=Sight)  #: of this checker, as of its last look
 
 
 async def advance_alerts(
@@ -83,6 +95,14 @@ async def end_alerts_of_left(conn: CheckerConnection, owner: str, alerting: Aler
     return await _store_and_tell(conn, made, {}, alerting)
 
 
+async def end_hold(conn: CheckerConnection, sight: Sight) -> tuple[int, int]:
+    """Sight is steady: what waited because this checker was blind goes now, in one message.
+
+    But for alerts that are over: of them nobody hears. How many go, and how many do not.
+    """
+    return await settle_held(conn, _unseen_key(sight), "the checker was blind")
+
+
 def _advance_host(
     host_id: int, samples: Sequence[StorableSample], state: HostAlerts, policy: AlertPolicy
 ) -> StorableAdvance:
@@ -120,7 +140,7 @@ async def _store_and_tell(
     told = await read_told(conn, (one.event_id for one in new))
     notifications: list[Notification] = []
     #: By alert: whom this very batch tells of it, in the order of its transitions.
-    telling: dict[tuple[AlertKey, datetime], dict[str, datetime | None]] = {}
+    telling: dict[tuple[AlertKey, datetime], dict[str, Told]] = {}
     for transition in new:
         audience = audiences[_group(alerting, transition.key)]
         here = telling.setdefault((transition.key, transition.first_bad_slot_at), {})
@@ -130,9 +150,13 @@ async def _store_and_tell(
             inhibited_by=inhibitor(transition.key, live.get(host_of[transition.event_id], ())),
             told={**told[transition.event_id], **here},
         )
-        if audience.at - transition.slot_at > OLD_NEWS:
+        if audience.at - transition.slot_at > OLD_NEWS and not _is_held(found, audience):
             found = [_as_old_news(one, audience.at) for one in found]
-        here |= {one.channel: one.not_before_at for one in found if one.suppressed_by is None}
+        here |= {
+            one.channel: Told(until_at=one.not_before_at, group_key=one.group_key)
+            for one in found
+            if one.suppressed_by is None
+        }
         notifications += found
     return await queue(conn, notifications)
 
@@ -143,23 +167,67 @@ async def _audiences(
     """By group."""
     now_at = await read_clock(conn)
     silences = await read_in_force(conn, now_at)
-    lately = timedelta(seconds=alerting.interval_s)
-    found = await read_groups(conn, groups, opened_since_at=now_at - lately)
-    audiences = {}
-    for group in groups:
-        hold = hold_of(found[group].alerts, found[group].hosts, alerting.interval_s)
-        audiences[group] = Audience(
+    found = await read_groups(
+        conn,
+        at=now_at,
+        lately=timedelta(seconds=alerting.interval_s),
+        remind_every=alerting.policy.remind_every,
+    )
+    stormy = {group for group in groups if _is_stormy(found, group, alerting)}
+    hold_until_at = await _end_of_storm(conn, now_at, alerting.interval_s) if stormy else None
+    unseen_hold = _unseen_hold(alerting.sight, now_at)
+    return {
+        group: Audience(
             routes=alerting.routes,
             silences=silences,
             group=group or None,
             at=now_at,
-            hold_until_at=None if hold is None else now_at + hold,
+            hold_until_at=hold_until_at if group in stormy else None,
+            unseen_hold=unseen_hold,
         )
-    return audiences
+        for group in groups
+    }
+
+
+def _is_stormy(found: Mapping[str, GroupNow], group: str, alerting: Alerting) -> bool:
+    """True where many come together: in this group, in all of them, or all of a small fleet."""
+    of_group = found.get(group, GroupNow())
+    fleet = GroupNow(
+        alerts=sum(one.alerts for one in found.values()),
+        hosts=sum(one.hosts for one in found.values()),
+    )
+    return alerting.sight.is_small_fleet_gone or any(
+        is_storm(many.alerts, many.hosts) for many in (of_group, fleet)
+    )
+
+
+async def _end_of_storm(conn: CheckerConnection, now_at: datetime, interval_s: float) -> datetime:
+    """The same for all that come while what came first still waits: they share its message."""
+    latest_at = now_at + storm_hold(interval_s)
+    window = await read_window(conn, STORM_KEY, at=now_at, latest_at=latest_at)
+    return latest_at if window is None else window
+
+
+def _unseen_hold(sight: Sight, now_at: datetime) -> Hold | None:
+    until_at = sight.held_until_at
+    if until_at is None or until_at <= now_at:
+        return None
+    return Hold(until_at=until_at, group_key=_unseen_key(sight))
+
+
+def _unseen_key(sight: Sight) -> str:
+    """Of what waits because this checker sees nothing: another one may see."""
+    return f"unseen by {sight.observer}"
 
 
 def _group(alerting: Alerting, key: AlertKey) -> str:
     return alerting.group_of.get(key.host, "")
+
+
+def _is_held(found: Sequence[Notification], audience: Audience) -> bool:
+    """True for what waits for the checker's sight."""
+    hold = audience.unseen_hold
+    return hold is not None and any(one.group_key == hold.group_key for one in found)
 
 
 def _as_old_news(notification: Notification, now_at: datetime) -> Notification:

@@ -180,6 +180,7 @@ async def _watch(checker: Checker, stop: asyncio.Event, file: SettingsFile) -> N
         await watch.follow(checker.settings, checker.hosts)
         tasks = [
             group.create_task(checker.stay_registered()),
+            group.create_task(checker.end_holds()),
             group.create_task(run_rollups(checker.pool, stop)),
             group.create_task(follow_settings(checker, watch, file, stop)),
         ]
@@ -234,7 +235,7 @@ def _make_checker(settings: Settings, url: str, spool: Spool, pool: CheckerPool)
     """Writer and outbox ask the checker, whose settings may change, for what is in force."""
 
     def alerting() -> Alerting:
-        return checker.alerting
+        return checker.alerting_now
 
     outbox = make_outbox(settings, pool, spool.owner, alerting)
     checker = Checker(
