@@ -7,7 +7,6 @@ grows with each: whoever was paused for too long is refused when it settles.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
