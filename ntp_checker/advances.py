@@ -1,31 +1,31 @@
 """From stored samples to alerts and what is to be told of them: in the samples' transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ntp_checker.alerting import advance, close_all, settle
+from ntp_checker.audiences import Alerting, group_of, in_storm, read_audiences, unseen_key
 from ntp_checker.blindness import Sight
-from ntp_checker.model import Alert, AlertKey, AlertPolicy, Notification, Route, Transition
-from ntp_checker.routing import (
-    STORM_KEY,
-    Audience,
-    Hold,
-    Told,
-    inhibitor,
-    is_storm,
-    notifications_of,
-    storm_hold,
+from ntp_checker.model import (
+    Alert,
+    AlertKey,
+    AlertPolicy,
+    AlertState,
+    Notification,
+    Transition,
 )
+from ntp_checker.routing import Audience, Told, inhibitor, is_storm, notifications_of
 from ntp_checker.store.alerts import HostAlerts, StorableAdvance, read_live, store_advances
-from ntp_checker.store.audience import GroupNow, read_groups, read_left_hosts
+from ntp_checker.store.audience import read_left_hosts, read_withheld
 from ntp_checker.store.clock import read_clock
-from ntp_checker.store.holds import read_window, settle_held
+from ntp_checker.store.holds import settle_held
 from ntp_checker.store.notifications import queue, read_told
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.samples import StorableSample
-from ntp_checker.store.silences import read_in_force
-from ntp_checker.transitions import FLAPPING_WINDOW
+from ntp_checker.transitions import FLAPPING_WINDOW, told_at_last, withheld
+
+__all__ = ["Alerting", "advance_alerts", "end_alerts_of_left", "end_hold"]
 
 #: What happened longer ago than this is told in one digest: a spool was replayed.
 OLD_NEWS = timedelta(minutes=5)
@@ -35,17 +35,6 @@ OLD_NEWS_HOLD = timedelta(seconds=20)
 
 
 NO_LONGER_WATCHED = "no longer watched"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alerting:
-    """What is configured of alerts."""
-
-    policy: AlertPolicy = field(default_factory=AlertPolicy)
-    routes: tuple[Route, ...] = ()
-    interval_s: float = 30.0  #: between two looks at a host
-    group_of: Mapping[str, str] = field(default_factory=dict)  #: by host; without those of none
-    sight: Sight = field(default_factory=Sight)  #: of this checker, as of its last look
 
 
 async def advance_alerts(
@@ -67,8 +56,15 @@ async def advance_alerts(
         _advance_host(host_id, of_host, found[host_id], alerting.policy)
         for host_id, of_host in by_host.items()
     ]
-    live = {one.host_id: list(found[one.host_id].live.values()) for one in made}
-    return await _store_and_tell(conn, [one for one in made if one.alerts], live, alerting)
+    live = {
+        of_host[0].judged.sample.host: list(found[host_id].live.values())
+        for host_id, of_host in by_host.items()
+    }
+    queued = await _store_and_tell(conn, [one for one in made if one.alerts], live, alerting)
+    at_last = [_at_last(of_host[-1], found[host_id]) for host_id, of_host in by_host.items()]
+    return queued + await _tell_at_last(
+        conn, [one for one in at_last if one.alerts], live, alerting
+    )
 
 
 async def end_alerts_of_left(conn: CheckerConnection, owner: str, alerting: Alerting) -> int:
@@ -100,7 +96,7 @@ async def end_hold(conn: CheckerConnection, sight: Sight) -> tuple[int, int]:
 
     But for alerts that are over: of them nobody hears. How many go, and how many do not.
     """
-    return await settle_held(conn, _unseen_key(sight), "the checker was blind")
+    return await settle_held(conn, unseen_key(sight), "the checker was blind")
 
 
 def _advance_host(
@@ -127,27 +123,26 @@ def _advance_host(
 async def _store_and_tell(
     conn: CheckerConnection,
     made: Sequence[StorableAdvance],
-    live: Mapping[int, Sequence[Alert]],
+    live: Mapping[str, Sequence[Alert]],
     alerting: Alerting,
 ) -> int:
     if not made:
         return 0
-    host_of = {one.event_id: advance.host_id for advance in made for one in advance.transitions}
     new = await store_advances(conn, made)
     if not new or not alerting.routes:
         return 0
-    audiences = await _audiences(conn, {_group(alerting, one.key) for one in new}, alerting)
+    audiences = await read_audiences(conn, {group_of(alerting, one.key) for one in new}, alerting)
     told = await read_told(conn, (one.event_id for one in new))
     notifications: list[Notification] = []
     #: By alert: whom this very batch tells of it, in the order of its transitions.
     telling: dict[tuple[AlertKey, datetime], dict[str, Told]] = {}
     for transition in new:
-        audience = audiences[_group(alerting, transition.key)]
+        audience = audiences[group_of(alerting, transition.key)]
         here = telling.setdefault((transition.key, transition.first_bad_slot_at), {})
         found = notifications_of(
             transition,
             audience,
-            inhibited_by=inhibitor(transition.key, live.get(host_of[transition.event_id], ())),
+            inhibited_by=inhibitor(transition.key, live.get(transition.key.host, ())),
             told={**told[transition.event_id], **here},
         )
         if audience.at - transition.slot_at > OLD_NEWS and not _is_held(found, audience):
@@ -158,70 +153,92 @@ async def _store_and_tell(
             if one.suppressed_by is None
         }
         notifications += found
+    await _note_withheld(conn, made, new, notifications)
     return await queue(conn, notifications)
 
 
-async def _audiences(
-    conn: CheckerConnection, groups: set[str], alerting: Alerting
-) -> Mapping[str, Audience]:
-    """By group."""
-    now_at = await read_clock(conn)
-    silences = await read_in_force(conn, now_at)
-    found = await read_groups(
-        conn,
-        at=now_at,
-        lately=timedelta(seconds=alerting.interval_s),
-        remind_every=alerting.policy.remind_every,
-    )
-    stormy = {group for group in groups if _is_stormy(found, group, alerting)}
-    hold_until_at = await _end_of_storm(conn, now_at, alerting.interval_s) if stormy else None
-    unseen_hold = _unseen_hold(alerting.sight, now_at)
-    return {
-        group: Audience(
-            routes=alerting.routes,
-            silences=silences,
-            group=group or None,
-            at=now_at,
-            hold_until_at=hold_until_at if group in stormy else None,
-            unseen_hold=unseen_hold,
-        )
-        for group in groups
+async def _note_withheld(
+    conn: CheckerConnection,
+    made: Sequence[StorableAdvance],
+    new: Sequence[Transition],
+    notifications: Sequence[Notification],
+) -> None:
+    """Afterwards each open alert whose last telling was held back from everybody says so."""
+    is_held_back = {found.event_id: found.suppressed_by is not None for found in notifications}
+    # Of an alert the last counts: transitions come in order.
+    held = {
+        (transition.key, transition.first_bad_slot_at): is_held_back[transition.event_id]
+        for transition in new
+        if transition.event_id in is_held_back
     }
+    noted = []
+    for one in made:
+        newest = {(alert.key, alert.first_bad_slot_at): alert for alert in one.alerts}
+        alerts = [
+            withheld(alert)
+            for identity, alert in newest.items()
+            if alert.state is AlertState.OPEN and held.get(identity)
+        ]
+        noted.append(replace(one, alerts=alerts, transitions=()))
+    await store_advances(conn, noted)
 
 
-def _is_stormy(found: Mapping[str, GroupNow], group: str, alerting: Alerting) -> bool:
-    """True where many come together: in this group, in all of them, or all of a small fleet."""
-    of_group = found.get(group, GroupNow())
-    fleet = GroupNow(
-        alerts=sum(one.alerts for one in found.values()),
-        hosts=sum(one.hosts for one in found.values()),
+def _at_last(sample: StorableSample, state: HostAlerts) -> StorableAdvance:
+    """What would be told of a host's withheld alerts with its newest sample."""
+    steps = []
+    if state.judged_until_at is None or sample.slot_at > state.judged_until_at:
+        found = (told_at_last(alert, sample.slot_at) for alert in state.live.values())
+        steps = [step for step in found if step is not None]
+    return StorableAdvance(
+        host_id=sample.host_id,
+        lease_epoch=sample.lease_epoch,
+        alerts=[alert for alert, _ in steps],
+        transitions=[transition for _, transition in steps if transition is not None],
     )
-    return alerting.sight.is_small_fleet_gone or any(
-        is_storm(many.alerts, many.hosts) for many in (of_group, fleet)
-    )
 
 
-async def _end_of_storm(conn: CheckerConnection, now_at: datetime, interval_s: float) -> datetime:
-    """The same for all that come while what came first still waits: they share its message."""
-    latest_at = now_at + storm_hold(interval_s)
-    window = await read_window(conn, STORM_KEY, at=now_at, latest_at=latest_at)
-    return latest_at if window is None else window
+async def _tell_at_last(
+    conn: CheckerConnection,
+    at_last: Sequence[StorableAdvance],
+    live: Mapping[str, Sequence[Alert]],
+    alerting: Alerting,
+) -> int:
+    """Tells of withheld alerts that nothing holds back any more; the others stay as they are.
 
-
-def _unseen_hold(sight: Sight, now_at: datetime) -> Hold | None:
-    until_at = sight.held_until_at
-    if until_at is None or until_at <= now_at:
-        return None
-    return Hold(until_at=until_at, group_key=_unseen_key(sight))
-
-
-def _unseen_key(sight: Sight) -> str:
-    """Of what waits because this checker sees nothing: another one may see."""
-    return f"unseen by {sight.observer}"
-
-
-def _group(alerting: Alerting, key: AlertKey) -> str:
-    return alerting.group_of.get(key.host, "")
+    A silence may end for many at once: then they wait for each other, as in a storm. How many
+    notifications were queued.
+    """
+    if not at_last or not alerting.routes:
+        return 0
+    groups = {group_of(alerting, alert.key) for one in at_last for alert in one.alerts}
+    audiences = dict(await read_audiences(conn, groups, alerting))
+    lately = timedelta(seconds=alerting.interval_s)
+    first_at = min(alert.last_slot_at for one in at_last for alert in one.alerts)
+    many = await read_withheld(conn, groups, told_since_at=first_at - lately)
+    for group in groups:
+        if is_storm(many[group], 0):
+            audiences[group] = await in_storm(conn, audiences[group], alerting)
+    made: list[StorableAdvance] = []
+    notifications: list[Notification] = []
+    for one in at_last:
+        kept = []
+        for alert, transition in zip(one.alerts, one.transitions, strict=True):
+            found = notifications_of(
+                transition,
+                audiences[group_of(alerting, alert.key)],
+                inhibited_by=inhibitor(transition.key, live.get(transition.key.host, ())),
+                told={},
+            )
+            if found and all(notification.suppressed_by is None for notification in found):
+                kept.append((alert, transition))
+                notifications += found
+        made.append(
+            replace(
+                one, alerts=[alert for alert, _ in kept], transitions=[step for _, step in kept]
+            )
+        )
+    new = {transition.event_id for transition in await store_advances(conn, made)}
+    return await queue(conn, [one for one in notifications if one.event_id in new])
 
 
 def _is_held(found: Sequence[Notification], audience: Audience) -> bool:

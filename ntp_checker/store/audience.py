@@ -1,9 +1,10 @@
 """What decides, beside the routes, who hears of a transition now. Async."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ntp_checker.store.arrays import text_array
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.queries import load_queries
 
@@ -32,6 +33,17 @@ async def read_groups(
         name: GroupNow(alerts=int(alerts), hosts=int(hosts))
         for name, alerts, hosts in await found.fetchall()
     }
+
+
+async def read_withheld(
+    conn: CheckerConnection, group_names: Iterable[str], *, told_since_at: datetime
+) -> Mapping[str, int]:
+    """For each of these groups how many of its open alerts are withheld, or were until lately."""
+    found = await conn.execute(
+        load_queries("audience")["withheld_now"],
+        {"group_names": text_array(group_names), "told_since_at": told_since_at},
+    )
+    return dict(await found.fetchall())
 
 
 async def read_left_hosts(conn: CheckerConnection, owner: str) -> Mapping[int, int]:

@@ -15,7 +15,7 @@ import orjson
 from ntp_checker.message.notice import OutgoingMessage
 from ntp_checker.model import Alert, Notification, Severity, Transition, TransitionKind
 from ntp_checker.routing import Told
-from ntp_checker.store.alerts import alert_from_row
+from ntp_checker.store.alert_rows import alert_from_row
 from ntp_checker.store.arrays import integer_array, text_array
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.queries import load_queries

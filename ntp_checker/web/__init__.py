@@ -1,12 +1,16 @@
 """The dashboard: pages for people, JSON for programs, over the database and nothing else."""
 
+import secrets
+
 from flask import Flask
 
-from ntp_checker.store.pool import ReaderPool
+from ntp_checker.store.pool import ActPool, ReaderPool
+from ntp_checker.web.access import add_access_rules
 from ntp_checker.web.alerts import make_alerts
 from ntp_checker.web.api import make_api
 from ntp_checker.web.assets import Assets
 from ntp_checker.web.errors import add_error_pages
+from ntp_checker.web.forgery import add_forgery_rules
 from ntp_checker.web.health import make_health
 from ntp_checker.web.pages import make_pages
 from ntp_checker.web.responses import BODY_LIMIT_BYTES, add_response_rules
@@ -18,6 +22,7 @@ def create_app(
     read_pool: ReaderPool,
     interval_s: float,
     version: str,
+    act_pool: ActPool | None = None,
     command: str = "ntp-checker",
     public_url: str | None = None,
     simulated: bool = False,
@@ -26,14 +31,17 @@ def create_app(
 
     `interval_s` stands for the interval of hosts that have none stored; `public_url` is where
     people reach the dashboard, if that is known; `command` is how hints call ntp-checker.
+    `act_pool` is for what changes something; without it nothing can be changed.
     `simulated` says that no real host is behind the samples; every page and answer then says so.
     """
     app = Flask(__name__, static_folder=None, template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
+    app.secret_key = secrets.token_bytes(32)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
     services = Services(
         read_pool=read_pool,
+        act_pool=act_pool,
         interval_s=interval_s,
         version=version,
         command=command,
@@ -43,6 +51,8 @@ def create_app(
     )
     app.extensions["ntp_checker"] = services
     add_response_rules(app, services)
+    add_access_rules(app)
+    add_forgery_rules(app, public_url)
     add_error_pages(app, services)
     app.register_blueprint(make_pages(services))
     app.register_blueprint(make_alerts(services))

@@ -13,6 +13,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 from ntp_checker.model import AlertState, ProblemCode
 from ntp_checker.store.alert_reads import AlertShown, Notice, count_open, read_alerts
 from ntp_checker.store.reads import read_clock, reading
+from ntp_checker.web.access import Access, access
 from ntp_checker.web.alert_arguments import FILTER_KEYS, AlertQuery, read_alert_query
 from ntp_checker.web.api import QUICK_LIMIT_S
 from ntp_checker.web.format import (
@@ -77,6 +78,7 @@ def make_alerts(services: Services) -> Blueprint:
         return now_at, query, found
 
     @pages.get("/api/alerts")
+    @access(Access.READ)
     def alerts_json() -> Response:
         now_at, query, found = find()
         return json_response(
@@ -89,6 +91,7 @@ def make_alerts(services: Services) -> Blueprint:
         )
 
     @pages.get("/api/alerts.csv")
+    @access(Access.READ)
     def alerts_csv() -> Response:
         now_at, query, found = find()
         text = "".join(csv_lines(found[: query.limit], now_at))
@@ -97,6 +100,7 @@ def make_alerts(services: Services) -> Blueprint:
         return response
 
     @pages.get("/alerts")
+    @access(Access.READ)
     def alerts_page() -> Response:
         now_at, query, found = find()
         with reading(services.read_pool, limit_s=QUICK_LIMIT_S) as connection:

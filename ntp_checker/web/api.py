@@ -21,6 +21,7 @@ from ntp_checker.store.reads import (
     read_hosts,
     reading,
 )
+from ntp_checker.web.access import Access, access
 from ntp_checker.web.arguments import BadArgument, read_offset_query, read_view, refuse_unknown
 from ntp_checker.web.errors import Busy
 from ntp_checker.web.fleet import is_stale
@@ -57,6 +58,7 @@ def make_api(services: Services) -> Blueprint:
     api = Blueprint("api", __name__, url_prefix="/api")
 
     @api.get("/latest")
+    @access(Access.READ)
     def latest() -> Response:
         view = read_view(request.args.to_dict(flat=False))
         read = read_fleet if view == "summary" else read_fleet_whole
@@ -65,6 +67,7 @@ def make_api(services: Services) -> Blueprint:
         return json_response(show_latest(fleet, services.interval_s, is_summary=view == "summary"))
 
     @api.get("/hosts")
+    @access(Access.READ)
     def hosts() -> Response:
         refuse_unknown(list(request.args), ())
         with reading(services.read_pool, limit_s=QUICK_LIMIT_S) as connection:
@@ -73,6 +76,7 @@ def make_api(services: Services) -> Blueprint:
         return json_response({"generated_at": format_iso(now_at), "hosts": known})
 
     @api.get("/offset")
+    @access(Access.READ)
     def offset() -> Response:
         with turn_to_compute(services):
             return json_response(compute_offset(services, request.args.to_dict(flat=False)))

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, abort, make_response, render_template, re
 
 from ntp_checker.model import Status
 from ntp_checker.store.reads import FleetNow, HostNow, read_fleet, reading
+from ntp_checker.web.access import Access, access
 from ntp_checker.web.api import QUICK_LIMIT_S
 from ntp_checker.web.arguments import DEFAULT_RANGE, RANGE_WORDS, RANGES
 from ntp_checker.web.fleet import (
@@ -85,14 +86,17 @@ def make_pages(services: Services) -> Blueprint:
         }
 
     @pages.get("/")
+    @access(Access.READ)
     def overview() -> Response:
         return _page("overview.html", services)
 
     @pages.get("/fragments/fleet")
+    @access(Access.READ)
     def fleet_fragment() -> Response:
         return _page("fleet_fragment.html", services)
 
     @pages.get("/static/<name>")
+    @access(Access.PUBLIC)
     def static_file(name: str) -> Response:
         asset = services.assets.named(name)
         if asset is None:

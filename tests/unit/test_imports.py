@@ -29,6 +29,7 @@ LAYERS = (
         "simulated",
     ),
     ("message",),
+    ("silencing",),
     (
         "collect",
         "store",
@@ -39,6 +40,7 @@ LAYERS = (
         "embedded_binaries",
         "embedded_place",
     ),
+    ("audiences",),
     ("advances",),
     (
         "embedded_server",
@@ -72,6 +74,7 @@ ONLY_SEES = {
     "routing": ("model", "errors"),
     "blindness": ("model", "errors"),
     "message": ("model", "errors", "rules.wording"),
+    "silencing": ("model", "errors", "recurrence", "message.clean"),
     "web": (
         "model",
         "errors",
@@ -80,6 +83,7 @@ ONLY_SEES = {
         "store.reads",
         "store.alert_reads",
         "store.offsets",
+        "store.acting",
         "store.actions",
         "store.pool",
     ),
@@ -97,6 +101,7 @@ PURE = {
     "routing": (),
     "blindness": (),
     "message": (),
+    "silencing": (),
 }
 #: Each of these libraries is imported only in these files and folders.
 OWNERS = {
@@ -105,6 +110,7 @@ OWNERS = {
     "psycopg_pool": ("store",),
     "sqlite3": ("store.spool", "store.spool_file", "store.spool_thinner", "store.sqlite_thread"),
     "flask": ("web",),
+    "flask_wtf": ("web",),
     "werkzeug": ("web",),
     "jinja2": ("web",),
     "gunicorn": ("web",),
