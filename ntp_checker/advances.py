@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from ntp_checker.alerting import advance, close_all, settle
 from ntp_checker.audiences import Alerting, group_of, in_storm, read_audiences, unseen_key
 from ntp_checker.blindness import Sight
+from ntp_checker.explanations import read_explanations
 from ntp_checker.model import (
     Alert,
     AlertKey,
@@ -15,7 +16,7 @@ from ntp_checker.model import (
     Notification,
     Transition,
 )
-from ntp_checker.routing import Audience, Told, inhibitor, is_storm, notifications_of
+from ntp_checker.routing import Audience, Told, is_storm, notifications_of
 from ntp_checker.store.alerts import HostAlerts, StorableAdvance, read_live, store_advances
 from ntp_checker.store.audience import read_left_hosts, read_withheld
 from ntp_checker.store.clock import read_clock
@@ -133,6 +134,7 @@ async def _store_and_tell(
         return 0
     audiences = await read_audiences(conn, {group_of(alerting, one.key) for one in new}, alerting)
     told = await read_told(conn, (one.event_id for one in new))
+    explained = await read_explanations(conn, new, live, alerting.hosts_at)
     notifications: list[Notification] = []
     #: By alert: whom this very batch tells of it, in the order of its transitions.
     telling: dict[tuple[AlertKey, datetime], dict[str, Told]] = {}
@@ -142,7 +144,7 @@ async def _store_and_tell(
         found = notifications_of(
             transition,
             audience,
-            inhibited_by=inhibitor(transition.key, live.get(transition.key.host, ())),
+            inhibited_by=explained.get(transition.event_id),
             told={**told[transition.event_id], **here},
         )
         if audience.at - transition.slot_at > OLD_NEWS and not _is_held(found, audience):
@@ -218,6 +220,9 @@ async def _tell_at_last(
     for group in groups:
         if is_storm(many[group], 0):
             audiences[group] = await in_storm(conn, audiences[group], alerting)
+    explained = await read_explanations(
+        conn, [step for one in at_last for step in one.transitions], live, alerting.hosts_at
+    )
     made: list[StorableAdvance] = []
     notifications: list[Notification] = []
     for one in at_last:
@@ -226,7 +231,7 @@ async def _tell_at_last(
             found = notifications_of(
                 transition,
                 audiences[group_of(alerting, alert.key)],
-                inhibited_by=inhibitor(transition.key, live.get(transition.key.host, ())),
+                inhibited_by=explained.get(transition.event_id),
                 told={},
             )
             if found and all(notification.suppressed_by is None for notification in found):

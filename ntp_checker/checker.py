@@ -11,6 +11,7 @@ from datetime import datetime
 
 import structlog
 
+from ntp_checker.addresses import AddressBook
 from ntp_checker.advances import Alerting, end_alerts_of_left, end_hold
 from ntp_checker.blindness import Blindness, has_answered
 from ntp_checker.collect.probe import Probe
@@ -75,6 +76,7 @@ class Checker:
     alerting: Alerting = field(init=False)
     #: Whether it is we who see nothing.
     blindness: Blindness = field(init=False)
+    addresses: AddressBook = field(default_factory=AddressBook)
     #: What waits for our sight may go.
     _sees_again: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     #: The database was told of our hosts and settings as they are.
@@ -90,11 +92,12 @@ class Checker:
             interval_s=self.settings.interval_s,
             settle_looks=self.alerting.policy.good_looks + 1,
         )
+        self.addresses.watch(self.hosts)
 
     @property
     def alerting_now(self) -> Alerting:
-        """What is in force of alerts, with what we see just now."""
-        return replace(self.alerting, sight=self.blindness.sight)
+        """What is in force of alerts, with what we see just now, and where."""
+        return replace(self.alerting, sight=self.blindness.sight, hosts_at=self.addresses.hosts_at)
 
     async def register(self) -> None:
         """Makes our hosts known, takes the leases of new ones, takes over the database's clock.
@@ -126,6 +129,7 @@ class Checker:
         self.settings, self.hosts = settings, hosts
         self.alerting = alerting_of(settings, hosts)
         self.blindness.interval_s = settings.interval_s
+        self.addresses.watch(hosts)
         names = {host.name for host in hosts}
         for name in self._leased.keys() - names:  # one that comes back begins anew
             del self._leased[name]

@@ -20,6 +20,7 @@ LAYERS = (
         "alerting",
         "routing",
         "blindness",
+        "upstream",
         "recurrence",
         "targets",
         "codec",
@@ -41,11 +42,13 @@ LAYERS = (
         "embedded_place",
     ),
     ("audiences",),
+    ("explanations",),
     ("advances",),
     (
         "embedded_server",
         "cycle",
         "gaps",
+        "addresses",
         "writer",
         "maintenance",
         "rollup",
@@ -73,6 +76,7 @@ ONLY_SEES = {
     "alerting": ("model", "errors", "clearing", "transitions"),
     "routing": ("model", "errors"),
     "blindness": ("model", "errors"),
+    "upstream": ("model", "errors"),
     "message": ("model", "errors", "rules.wording"),
     "silencing": ("model", "errors", "recurrence", "message.clean"),
     "web": (
@@ -100,6 +104,7 @@ PURE = {
     "alerting": (),
     "routing": (),
     "blindness": (),
+    "upstream": (),
     "message": (),
     "silencing": (),
 }
