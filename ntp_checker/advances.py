@@ -26,7 +26,14 @@ from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.samples import StorableSample
 from ntp_checker.transitions import FLAPPING_WINDOW, told_at_last, withheld
 
-__all__ = ["Alerting", "advance_alerts", "end_alerts_of_left", "end_hold"]
+__all__ = [
+    "Alerting",
+    "advance_alerts",
+    "advance_host",
+    "end_alerts_of_left",
+    "end_hold",
+    "store_and_tell",
+]
 
 #: What happened longer ago than this is told in one digest: a spool was replayed.
 OLD_NEWS = timedelta(minutes=5)
@@ -54,14 +61,14 @@ async def advance_alerts(
     first_at = min(sample.slot_at for sample in samples)
     found = await read_live(conn, by_host, closed_since_at=first_at - FLAPPING_WINDOW)
     made = [
-        _advance_host(host_id, of_host, found[host_id], alerting.policy)
+        advance_host(host_id, of_host, found[host_id], alerting.policy)
         for host_id, of_host in by_host.items()
     ]
     live = {
         of_host[0].judged.sample.host: list(found[host_id].live.values())
         for host_id, of_host in by_host.items()
     }
-    queued = await _store_and_tell(conn, [one for one in made if one.alerts], live, alerting)
+    queued = await store_and_tell(conn, [one for one in made if one.alerts], live, alerting)
     at_last = [_at_last(of_host[-1], found[host_id]) for host_id, of_host in by_host.items()]
     return queued + await _tell_at_last(
         conn, [one for one in at_last if one.alerts], live, alerting
@@ -89,7 +96,7 @@ async def end_alerts_of_left(conn: CheckerConnection, owner: str, alerting: Aler
                 transitions=ended.transitions,
             )
         )
-    return await _store_and_tell(conn, made, {}, alerting)
+    return await store_and_tell(conn, made, {}, alerting)
 
 
 async def end_hold(conn: CheckerConnection, sight: Sight) -> tuple[int, int]:
@@ -100,10 +107,10 @@ async def end_hold(conn: CheckerConnection, sight: Sight) -> tuple[int, int]:
     return await settle_held(conn, unseen_key(sight), "the checker was blind")
 
 
-def _advance_host(
+def advance_host(
     host_id: int, samples: Sequence[StorableSample], state: HostAlerts, policy: AlertPolicy
 ) -> StorableAdvance:
-    """Afterwards `state` is as of the last sample."""
+    """What these samples make of a host's alerts; afterwards `state` is as of the last one."""
     alerts: list[Alert] = []
     transitions: list[Transition] = []
     for sample in samples:
@@ -121,12 +128,16 @@ def _advance_host(
     )
 
 
-async def _store_and_tell(
+async def store_and_tell(
     conn: CheckerConnection,
     made: Sequence[StorableAdvance],
     live: Mapping[str, Sequence[Alert]],
     alerting: Alerting,
 ) -> int:
+    """Stores these and queues what is to be told of them; how many notifications that were.
+
+    `live` are, by host, the alerts that are live now: one may explain another.
+    """
     if not made:
         return 0
     new = await store_advances(conn, made)

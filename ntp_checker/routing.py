@@ -1,10 +1,11 @@
 """Who is told of a transition: routes, hours, silences, inhibition, grouping. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from ntp_checker.model import (
+    CHECKER,
     Alert,
     AlertKey,
     AlertState,
@@ -142,12 +143,13 @@ def _ending(transition: Transition, audience: Audience, channel: str, told: Told
 def _moment(transition: Transition, audience: Audience) -> tuple[str, datetime | None]:
     """What shares a message with it, and from when on that goes; None: at once.
 
-    An alert has messages, and a thread, of its own, unless many wait for the same moment.
+    An alert has messages, and a thread, of its own, unless many wait for the same moment. The
+    checker's own are few, and may be what the many are about.
     """
     key = transition.key
     if audience.unseen_hold is not None and key.code in UNSEEN_CODES:
         return audience.unseen_hold.group_key, audience.unseen_hold.until_at
-    if audience.hold_until_at is not None:
+    if audience.hold_until_at is not None and key.host != CHECKER:
         return STORM_KEY, audience.hold_until_at
     began_at = transition.first_bad_slot_at.isoformat()
     return repr(("alert", key.host, key.code.value, key.subject, began_at)), None
@@ -207,15 +209,33 @@ def next_open(hours: Hours, at: datetime) -> datetime | None:
 def _ways(transition: Transition, audience: Audience) -> Iterator[tuple[str, datetime | None]]:
     """Each channel and from when on; one that several routes name, by the soonest of them."""
     ways: dict[str, datetime | None] = {}
-    for route in audience.routes:
-        if not _matches(route, transition, audience.group):
-            continue
+    for route in _routes_of(transition, audience):
         is_urgent = transition.severity is Severity.CRITICAL or route.hours is None
         at = None if is_urgent or route.hours is None else next_open(route.hours, audience.at)
-        for channel in route.channels:
+        for channel in _channels_of(route, transition.key):
             earlier = ways.get(channel, at)
             ways[channel] = None if earlier is None or at is None else min(earlier, at)
     yield from ways.items()
+
+
+def _routes_of(transition: Transition, audience: Audience) -> Sequence[Route]:
+    """Those that match. The checker is of no group: where each route names some, it is of all."""
+    found = [one for one in audience.routes if _matches(one, transition, audience.group)]
+    if found or transition.key.host != CHECKER:
+        return found
+    return [
+        one
+        for one in audience.routes
+        if _matches(replace(one, groups=frozenset()), transition, audience.group)
+    ]
+
+
+def _channels_of(route: Route, key: AlertKey) -> Sequence[str]:
+    """A dead channel does not tell of itself: the route's others do, or the first that stands in."""
+    if key.code is not ProblemCode.CHANNEL_DEAD or key.subject not in route.channels:
+        return route.channels
+    others = [channel for channel in route.channels if channel != key.subject]
+    return others or [channel for channel in route.fallback if channel != key.subject][:1]
 
 
 def _matches(route: Route, transition: Transition, group: str | None) -> bool:

@@ -10,6 +10,7 @@ from ntp_checker.model import Notification
 from ntp_checker.notify.channel import Channel
 from ntp_checker.outbox.lane import Compose, Lane, pause
 from ntp_checker.outbox.reach import OutboxReach
+from ntp_checker.rules.own import ChannelState
 from ntp_checker.store.notifications import Claimed, give_up_unknown
 from ntp_checker.store.pool import CheckerPool
 
@@ -60,6 +61,12 @@ class Outbox:
         """Something was queued: looked for at once instead of within a second."""
         for lane in self._lanes.values():
             lane.queued.set()
+
+    def channel_states(self) -> list[ChannelState]:
+        """How each channel fares that was tried since the start."""
+        now_s = asyncio.get_running_loop().time()
+        states = [lane.health.state(now_s) for lane in self._lanes.values()]
+        return [state for state in states if state is not None]
 
     async def run(self, stop: asyncio.Event) -> None:
         """Returns STOP_S after `stop` at the latest; what is not sent then stays in the outbox."""

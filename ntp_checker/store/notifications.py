@@ -222,11 +222,10 @@ async def give_up_unknown(conn: CheckerConnection, channels: Iterable[str]) -> i
     return given_up.rowcount
 
 
-async def oldest_waiting_age_s(conn: CheckerConnection) -> float | None:
-    """Since when the oldest notification that is due has been due; None if none is."""
-    found = await conn.execute(load_queries("notifications")["oldest_waiting"])
-    row = await found.fetchone()
-    return None if row is None else row[0]
+async def waiting_ages_s(conn: CheckerConnection) -> dict[str, float]:
+    """By channel, for how long the oldest notification that is due has been due."""
+    found = await conn.execute(load_queries("notifications")["waiting_ages"])
+    return dict(await found.fetchall())
 
 
 async def _settle_failed(

@@ -234,8 +234,9 @@ UPDATE metrics.notification
  WHERE channel <> ALL (%(channels)s::text[])
    AND (state = 'waiting' OR (state = 'claimed' AND claimed_until_at <= clock_timestamp()));
 
--- name: oldest_waiting
+-- name: waiting_ages
 -- Since it was due: what is deferred does not wait, what failed does.
-SELECT extract(epoch FROM clock_timestamp() - min(not_before_at))::double precision
+SELECT channel, extract(epoch FROM clock_timestamp() - min(not_before_at))::double precision
   FROM metrics.notification
- WHERE state IN ('waiting', 'claimed') AND not_before_at <= statement_timestamp();
+ WHERE state IN ('waiting', 'claimed') AND not_before_at <= statement_timestamp()
+ GROUP BY channel;

@@ -51,6 +51,7 @@ LAYERS = (
         "addresses",
         "writer",
         "maintenance",
+        "own_alerts",
         "rollup",
         "outbox",
         "check",
