@@ -22,8 +22,9 @@ from ntp_checker.gaps import SlotLog, fill_since_last_run, spool_missed
 from ntp_checker.model import HasGps, Host, Sample
 from ntp_checker.outbox import Outbox
 from ntp_checker.schedule import Clock
+from ntp_checker.sightings import Sightings
 from ntp_checker.store.clock import read_clock
-from ntp_checker.store.hosts import hosts_with_gps, note_configs, note_gps, sync_hosts
+from ntp_checker.store.hosts import FLEET_ID, hosts_with_gps, note_configs, note_gps, sync_hosts
 from ntp_checker.store.leases import take_all
 from ntp_checker.store.migrate import init_or_check
 from ntp_checker.store.pool import CheckerPool, store_errors
@@ -64,6 +65,7 @@ class Checker:
     status_log: StatusLog = field(default_factory=StatusLog)
     slot_log: SlotLog = field(default_factory=SlotLog)
     raw_keeper: RawKeeper = field(default_factory=RawKeeper)
+    sightings: Sightings = field(default_factory=Sightings)
     #: Numbers of hosts whose leases we took, by name.
     _leased: dict[str, int] = field(default_factory=dict, init=False)
     #: Numbers of hosts whose slots before this run are still to be looked through, by name.
@@ -112,7 +114,8 @@ class Checker:
                 await note_configs(connection, hosts, ids, interval_s=interval_s)
                 self._gps_known = await hosts_with_gps(connection, ids)
                 new = {name: host_id for name, host_id in ids.items() if name not in self._leased}
-                taken = await take_all(connection, self.spool.owner, new.values())
+                wanted = (FLEET_ID, *new.values())
+                taken = await take_all(connection, self.spool.owner, wanted)
                 async with connection.transaction():
                     await end_alerts_of_left(connection, self.spool.owner, self.alerting)
         await self.follow_clock()
@@ -137,6 +140,7 @@ class Checker:
             self.slot_log.forget(name)
             self.raw_keeper.forget(name)
             self.blindness.forget(name)
+            self.sightings.forget(name)
         self._is_registered = False
         self._has_news.set()
 
@@ -246,6 +250,7 @@ class Checker:
         )
         self.slot_log.note(host.name, slot_at)
         self.status_log.note(judged)
+        self.sightings.note(host, judged, self.clock.wall_offset_s())
         self._note_gps(probe)
 
     def _note_sight(self, sample: Sample) -> None:

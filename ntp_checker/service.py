@@ -9,12 +9,15 @@ from contextlib import asynccontextmanager, contextmanager
 import structlog
 
 from ntp_checker.advances import Alerting
+from ntp_checker.blindness import judge_sight
 from ntp_checker.check import credentials_for
 from ntp_checker.checker import Checker, hosts_to_watch
 from ntp_checker.config import Settings, SettingsFile, variable_of
 from ntp_checker.embedded import embedded_postgres
 from ntp_checker.errors import ConfigError, NtpCheckerError, SchemaMismatch, StoreError
+from ntp_checker.heartbeat import Heartbeat, make_caller
 from ntp_checker.maintenance import maintain_once
+from ntp_checker.own_watch import OwnWatch
 from ntp_checker.reload import follow_settings
 from ntp_checker.resources import command_name
 from ntp_checker.rollup import run_rollups
@@ -178,7 +181,15 @@ async def _watch(checker: Checker, stop: asyncio.Event, file: SettingsFile) -> N
     async with asyncio.TaskGroup() as group:
         watch = Watch(checker.clock, checker.run_cycle, group)
         await watch.follow(checker.settings, checker.hosts)
+        heartbeat = Heartbeat(lambda: checker.settings.heartbeat_url, make_caller())
+        own_watch = OwnWatch(
+            checker,
+            judge_more=[lambda: (judge_sight(checker.blindness.sight),)],
+            on_good=heartbeat.beat,
+        )
         tasks = [
+            group.create_task(own_watch.run()),
+            group.create_task(heartbeat.run()),
             group.create_task(checker.stay_registered()),
             group.create_task(checker.end_holds()),
             group.create_task(checker.addresses.keep_current()),

@@ -81,6 +81,12 @@ def _check_public_url(value: str) -> str:
     return value
 
 
+def _check_heartbeat_url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?(\?[^\s#]*)?", value):
+        raise ValueError("write https://host/path, without an account")
+    return value
+
+
 def _check_user(value: str) -> str:
     if not re.fullmatch(USER_PATTERN, value):
         raise ValueError("this is no account's name")
@@ -104,6 +110,7 @@ _DatabaseUrl = Annotated[
     str, AfterValidator(_check_database_url), _url_schema("^[Pp][Oo][Ss][Tt][Gg][Rr][Ee][Ss]")
 ]
 _PublicUrl = Annotated[str, AfterValidator(_check_public_url), _url_schema("^https?://")]
+_HeartbeatUrl = Annotated[str, AfterValidator(_check_heartbeat_url), _url_schema("^https?://")]
 _User = Annotated[str, AfterValidator(_check_user)]
 _Address = Annotated[str, AfterValidator(check_address)]
 _Addresses = Annotated[str, AfterValidator(_check_addresses)]
@@ -152,7 +159,7 @@ class Settings(BaseModel):
     premake_days: Annotated[int, Field(ge=0, le=366)] = 14
     """Days that partitions are made ahead."""
     archive_days: Annotated[int, Field(ge=1, le=36_500)] = 400
-    """Days that rollups are kept."""
+    """Days that rollups, and alerts that ended, are kept."""
     store_position: bool = False
     """Whether a receiver's position may be kept in stored texts. False: it is cut at once."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -161,6 +168,8 @@ class Settings(BaseModel):
     """Sender of mails through Amazon SES; makes the channel `ses`, with `ses_to`."""
     ses_to: _Addresses | None = None
     """Recipients of that channel, with commas."""
+    heartbeat_url: _HeartbeatUrl | None = None
+    """Called while all is well, so that its service tells you when the checker is not."""
     plain_limits: Limits = DEFAULT_LIMITS[Role.SERVER]
     """Limits of a target that is none of the configured hosts."""
     channels: tuple[ChannelSettings, ...] = ()
@@ -210,4 +219,6 @@ FIELDS = tuple(name for name in Settings.model_fields if name not in _OF_FILE)
 #: Those with one value, by which the file's top-level keys are known, too.
 SCALAR_FIELDS = tuple(name for name in FIELDS if name != "hosts")
 #: Their value may hold a secret: it is never told, and can also be given as NAME_FILE.
-SECRETS = ("database_url", "database_read_url")
+SECRETS = ("database_url", "database_read_url", "heartbeat_url")
+#: Their variables have no prefix of ours: other programs know them by these names.
+BARE_VARIABLES = ("database_url", "database_read_url")

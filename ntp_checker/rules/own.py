@@ -4,7 +4,7 @@ As with hosts, a rule without data makes no Judgement: what is not known while t
 neither opens nor closes anything.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from statistics import median
@@ -80,6 +80,18 @@ def dead_channels(judgements: Sequence[Judgement]) -> frozenset[str]:
         for judgement in judgements
         if judgement.code is ProblemCode.CHANNEL_DEAD and judgement.severity is not None
     )
+
+
+def would_be_heard(judgements: Sequence[Judgement], channels: Collection[str]) -> bool:
+    """False if nobody would hear of a host that breaks now: nothing is seen, or nothing goes out.
+
+    `channels` are all that are configured. That samples wait in the spool is no reason: alerts are
+    made of what is there.
+    """
+    silent = (ProblemCode.CHECKER_BLIND, ProblemCode.OUTBOX_BACKLOG)
+    if any(one.code in silent and one.severity is not None for one in judgements):
+        return False
+    return not channels or not dead_channels(judgements).issuperset(channels)
 
 
 def _judge_age(
