@@ -60,7 +60,7 @@ class Blindness:
     def __init__(self, observer: str, *, interval_s: float, settle_looks: int = 3) -> None:
         self._observer = observer
         self.interval_s = interval_s
-        self._settle_looks = settle_looks
+        self.settle_looks = settle_looks
         self._now_at = datetime.min.replace(tzinfo=UTC)
         self._answering: set[str] = set()
         #: First unanswered slot of hosts that answered before it, in the order they fell silent.
@@ -124,7 +124,7 @@ class Blindness:
         """Once, when sight was there for long enough."""
         if self._settles_from_at is None or not self._answering:
             return False
-        if self._now_at < self._settles_from_at + self._intervals(self._settle_looks):
+        if self._now_at < self._settles_from_at + self._intervals(self.settle_looks):
             return False
         self._since_at = self._settles_from_at = None
         return True

@@ -132,6 +132,7 @@ class Checker:
         self.settings, self.hosts = settings, hosts
         self.alerting = alerting_of(settings, hosts)
         self.blindness.interval_s = settings.interval_s
+        self.blindness.settle_looks = self.alerting.policy.good_looks + 1
         self.addresses.watch(hosts)
         names = {host.name for host in hosts}
         for name in self._leased.keys() - names:  # one that comes back begins anew
@@ -255,14 +256,8 @@ class Checker:
 
     def _note_sight(self, sample: Sample) -> None:
         """Before the sample is spooled: the writer never knows less of our sight than it does."""
-        was_blind = self.blindness.sight.since_at is not None
-        is_steady = self.blindness.note(
-            sample.host, sample.slot_at, is_answered=has_answered(sample)
-        )
-        sight = self.blindness.sight
-        if sight.since_at is not None and not was_blind:
-            log.error("no host is seen", silent=sight.silent_hosts, hosts=sight.hosts)
-        if is_steady:
+        is_answered = has_answered(sample)
+        if self.blindness.note(sample.host, sample.slot_at, is_answered=is_answered):
             self._sees_again.set()
 
     def _note_gps(self, probe: Probe) -> None:
