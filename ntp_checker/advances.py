@@ -230,7 +230,7 @@ async def _tell_at_last(
     many = await read_withheld(conn, groups, told_since_at=first_at - lately)
     for group in groups:
         if is_storm(many[group], 0):
-            audiences[group] = await in_storm(conn, audiences[group], alerting)
+            audiences[group] = in_storm(audiences[group], alerting)
     explained = await read_explanations(
         conn, [step for one in at_last for step in one.transitions], live, alerting.hosts_at
     )

@@ -39,8 +39,13 @@ async def read_audiences(
         lately=timedelta(seconds=alerting.interval_s),
         remind_every=alerting.policy.remind_every,
     )
-    stormy = {group for group in groups if _is_stormy(found, group, alerting)}
-    hold_until_at = await _end_of_storm(conn, now_at, alerting.interval_s) if stormy else None
+    longest_until_at = now_at + storm_hold(alerting.interval_s)
+    window = await read_window(conn, STORM_KEY, at=now_at, latest_at=longest_until_at)
+    # A storm that goes on is known by what waits: its last hosts are few.
+    hold_until_at = {
+        group: longest_until_at if window is None and _is_stormy(found, group, alerting) else window
+        for group in groups
+    }
     unseen_hold = _unseen_hold(alerting.sight, now_at)
     return {
         group: Audience(
@@ -48,19 +53,18 @@ async def read_audiences(
             silences=silences,
             group=group or None,
             at=now_at,
-            hold_until_at=hold_until_at if group in stormy else None,
+            hold_until_at=hold_until_at[group],
             unseen_hold=unseen_hold,
         )
         for group in groups
     }
 
 
-async def in_storm(conn: CheckerConnection, audience: Audience, alerting: Alerting) -> Audience:
+def in_storm(audience: Audience, alerting: Alerting) -> Audience:
     """The same, where many come together that no count foretold."""
     if audience.hold_until_at is not None:
         return audience
-    end_at = await _end_of_storm(conn, audience.at, alerting.interval_s)
-    return replace(audience, hold_until_at=end_at)
+    return replace(audience, hold_until_at=audience.at + storm_hold(alerting.interval_s))
 
 
 def _is_stormy(found: Mapping[str, GroupNow], group: str, alerting: Alerting) -> bool:
@@ -73,13 +77,6 @@ def _is_stormy(found: Mapping[str, GroupNow], group: str, alerting: Alerting) ->
     return alerting.sight.is_small_fleet_gone or any(
         is_storm(many.alerts, many.hosts) for many in (of_group, fleet)
     )
-
-
-async def _end_of_storm(conn: CheckerConnection, now_at: datetime, interval_s: float) -> datetime:
-    """The same for all that come while what came first still waits: they share its message."""
-    latest_at = now_at + storm_hold(interval_s)
-    window = await read_window(conn, STORM_KEY, at=now_at, latest_at=latest_at)
-    return latest_at if window is None else window
 
 
 def _unseen_hold(sight: Sight, now_at: datetime) -> Hold | None:
