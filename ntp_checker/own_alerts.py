@@ -14,7 +14,6 @@ over, what its predecessor said of outbox and partitions.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from ntp_checker.advances import NO_LONGER_WATCHED, Alerting, advance_host, store_and_tell
 from ntp_checker.alerting import close_all
@@ -24,12 +23,12 @@ from ntp_checker.model import (
     AlertKey,
     AlertPolicy,
     JudgedSample,
-    Judgement,
     ProblemCode,
     Sample,
     Status,
     Verdict,
 )
+from ntp_checker.own_rounds import OwnRound
 from ntp_checker.store.alerts import HostAlerts, read_live
 from ntp_checker.store.hosts import FLEET_ID
 from ntp_checker.store.leases import lock_lease, read_owners
@@ -55,14 +54,6 @@ BAD_ROUNDS: Mapping[ProblemCode, int] = {
     ProblemCode.CHECKER_CLOCK_WRONG: 2,
 }
 GOOD_ROUNDS = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnRound:
-    """What the checker found of itself at one moment."""
-
-    at: datetime
-    judgements: tuple[Judgement, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,8 @@ import structlog
 from ntp_checker.checker import Checker
 from ntp_checker.errors import RowsRefused, StoreError
 from ntp_checker.model import Judgement, ProblemCode
-from ntp_checker.own_alerts import Ourselves, OwnRound, advance_own
+from ntp_checker.own_alerts import Ourselves, advance_own
+from ntp_checker.own_rounds import KeptRounds
 from ntp_checker.rules.own import OwnLimits, OwnState, judge_own, would_be_heard
 from ntp_checker.store.clock import read_clock
 from ntp_checker.store.notifications import waiting_ages_s
@@ -34,9 +35,6 @@ MIN_PAUSE_S = 5.0
 MAX_PAUSE_S = 60.0
 #: A frozen database does not answer at all.
 DATABASE_TIMEOUT_S = 10.0
-#: While nothing changes, rounds that wait for the database are these, and the newest.
-KEPT_ALIKE = 3
-KEPT_ROUNDS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +46,6 @@ class _Told:
     today: date | None = None
     partition_days: frozenset[date] = frozenset()
     clock_offset_s: float | None = None  #: of our wall clock, positive when ahead of its own
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Kept:
-    """A round that is not stored yet."""
-
-    taken_s: float  #: by the monotonic clock: our time of day may not be known yet
-    judgements: tuple[Judgement, ...]
-
-    @property
-    def gist(self) -> frozenset[tuple[ProblemCode, str, bool]]:
-        """What was good and what was not."""
-        return frozenset((one.code, one.subject, one.severity is None) for one in self.judgements)
 
 
 class OwnWatch:
@@ -82,7 +67,7 @@ class OwnWatch:
         self._limits = limits or OwnLimits()
         self._judge_more = judge_more
         self._on_good = on_good
-        self._kept: list[_Kept] = []
+        self._kept = KeptRounds()
         #: The newest Judgement of each code and subject: what has none just now is as it was.
         self._newest: dict[tuple[ProblemCode, str], Judgement] = {}
 
@@ -104,10 +89,12 @@ class OwnWatch:
         for more in self._judge_more:
             judgements += more()
         self._note(judgements)
-        self._keep(_Kept(taken_s=time.monotonic(), judgements=tuple(judgements)))
+        self._kept.add(judgements, time.monotonic())
         if told.error is None:
             await self._store()
-        if self._is_good():
+        is_good = self._is_good()
+        log.debug("round about the checker itself", is_good=is_good)
+        if is_good:
             self._on_good()
 
     async def _ask_database(self) -> _Told:
@@ -169,13 +156,6 @@ class OwnWatch:
             elif not was_good and one.severity is None:
                 log.info("the checker is well again", **told)
 
-    def _keep(self, kept: _Kept) -> None:
-        alike = [one.gist == kept.gist for one in self._kept[-KEPT_ALIKE:]]
-        if len(alike) == KEPT_ALIKE and all(alike):
-            self._kept.pop()
-        self._kept.append(kept)
-        del self._kept[:-KEPT_ROUNDS]
-
     async def _store(self) -> None:
         """Stores the rounds that wait; those that can't be stay, but for what never can be."""
         checker = self._checker
@@ -183,11 +163,7 @@ class OwnWatch:
             owner=checker.spool.owner,
             channels=[channel.name for channel in checker.settings.channels],
         )
-        now, now_s = checker.clock.now(), time.monotonic()
-        rounds = [
-            OwnRound(at=now - timedelta(seconds=now_s - one.taken_s), judgements=one.judgements)
-            for one in self._kept
-        ]
+        rounds = self._kept.as_of(checker.clock.now(), time.monotonic())
         try:
             async with asyncio.timeout(DATABASE_TIMEOUT_S):
                 with store_errors():

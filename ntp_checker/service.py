@@ -139,7 +139,7 @@ async def _monitor(settings: Settings, url: str, file: SettingsFile) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     _listen_to_hangup(file, stop)
-    async with _open_checker(settings, url) as checker:
+    async with open_checker(settings, url) as checker:
         await _register_if_reached(checker)
         if not checker.hosts:
             log.warning(how_to_add_a_host())
@@ -205,7 +205,7 @@ async def _watch(checker: Checker, stop: asyncio.Event, file: SettingsFile) -> N
 
 
 async def _monitor_once(settings: Settings, url: str) -> None:
-    async with _open_checker(settings, url) as checker:
+    async with open_checker(settings, url) as checker:
         await checker.register()
         credentials = credentials_for(checker.hosts, settings)
         probes = [make_probe(host, settings, credentials, checker.clock) for host in checker.hosts]
@@ -219,7 +219,7 @@ async def _monitor_once(settings: Settings, url: str) -> None:
 
 
 @asynccontextmanager
-async def _open_checker(settings: Settings, url: str) -> AsyncIterator[Checker]:
+async def open_checker(settings: Settings, url: str) -> AsyncIterator[Checker]:
     """A checker with its spool and connections; nothing of it runs yet."""
     if is_simulated(settings.data_dir):
         raise ConfigError(

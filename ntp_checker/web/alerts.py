@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from ntp_checker.model import AlertState, ProblemCode
+from ntp_checker.model import CHECKER, AlertState, ProblemCode
 from ntp_checker.store.alert_reads import AlertShown, Notice, count_open, read_alerts
 from ntp_checker.store.reads import read_clock, reading
 from ntp_checker.web.access import Access, access
@@ -58,6 +58,7 @@ class AlertView:
     """One alert as the page shows it; texts that came from hosts are escaped where printed."""
 
     alert: AlertShown
+    is_own: bool  #: about the checker itself, which has no chart
     name: str  #: code and subject in words
     length_text: str
     opened_text: str
@@ -140,6 +141,7 @@ def view_alert(alert: AlertShown, now_at: datetime) -> AlertView:
     name = alert.code.replace("_", " ")
     return AlertView(
         alert=alert,
+        is_own=alert.host == CHECKER,
         name=f"{name} ({alert.subject})" if alert.subject else name,
         length_text=format_age((until_at - alert.first_bad_slot_at).total_seconds()),
         opened_text=format_moment(alert.opened_at),

@@ -1,29 +1,14 @@
 """A call for each beat, and nothing that the other side does matters to anyone."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
 from structlog.testing import capture_logs
 
-from ntp_checker.heartbeat import Heartbeat, make_caller
 from ntp_checker.notify.http import Poster, Reach
+from tests.heartbeats import beating
 from tests.http_receiver import Receiver, answer, http_receiver, silence
 from tests.stored_samples import until
 
 pytestmark = pytest.mark.asyncio
-
-
-@asynccontextmanager
-async def beating(url: str | None, caller: Poster | None = None) -> AsyncIterator[Heartbeat]:
-    heartbeat = Heartbeat(lambda: url, caller or make_caller())
-    task = asyncio.create_task(heartbeat.run())
-    try:
-        yield heartbeat
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 async def arrived(receiver: Receiver, number: int) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from ntp_checker.advances import Alerting
 from ntp_checker.model import Judgement, ProblemCode, Route, Severity
-from ntp_checker.own_alerts import Ourselves, OwnRound, advance_own
+from ntp_checker.own_alerts import Ourselves, advance_own
+from ntp_checker.own_rounds import OwnRound
 from ntp_checker.rules.judgements import judge_state
 from ntp_checker.store.hosts import FLEET_ID
 from ntp_checker.store.leases import take_all

@@ -21,6 +21,7 @@ LAYERS = (
         "routing",
         "blindness",
         "upstream",
+        "own_rounds",
         "recurrence",
         "targets",
         "codec",
@@ -80,6 +81,7 @@ ONLY_SEES = {
     "routing": ("model", "errors"),
     "blindness": ("model", "errors"),
     "upstream": ("model", "errors"),
+    "own_rounds": ("model", "errors"),
     "message": ("model", "errors", "rules.wording"),
     "silencing": ("model", "errors", "recurrence", "message.clean"),
     "web": (
@@ -108,6 +110,7 @@ PURE = {
     "routing": (),
     "blindness": (),
     "upstream": (),
+    "own_rounds": (),
     "message": (),
     "silencing": (),
 }

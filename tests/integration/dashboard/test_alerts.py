@@ -46,6 +46,19 @@ def keys(client: FlaskClient, query: str = "") -> list[tuple[str, str, str]]:
     return [(one["host"], one["code"], one["state"]) for one in found(client, query)]
 
 
+def test_page_when_an_alert_is_on_the_checker_then_it_is_named_and_leads_to_no_chart(
+    client: FlaskClient, conn: Connection
+) -> None:
+    add_alert(conn, AlertRow(host="*", code="channel_dead", subject="hook", unit=""))
+
+    page = client.get("/alerts").text
+
+    assert "channel dead (hook)" in page
+    assert "NTP Checker</th>" in page
+    assert "host=*" not in page
+    assert "host=%2A" not in page
+
+
 def test_alerts_when_listed_then_open_ones_first_and_worst_first_and_no_pending_ones(
     alerts: FlaskClient,
 ) -> None:
