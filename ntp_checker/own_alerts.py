@@ -97,7 +97,7 @@ async def advance_own(
         )
     if not made.alerts:
         return 0
-    return await store_and_tell(conn, [made], {FLEET_ID: list(state.live.values())}, alerting)
+    return await store_and_tell(conn, [made], {CHECKER: list(state.live.values())}, alerting)
 
 
 def own_policy(policy: AlertPolicy) -> AlertPolicy:

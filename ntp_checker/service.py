@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 import structlog
 
 from ntp_checker.advances import Alerting
+from ntp_checker.blindness import judge_sight
 from ntp_checker.check import credentials_for
 from ntp_checker.checker import Checker, hosts_to_watch
 from ntp_checker.config import Settings, SettingsFile, variable_of
@@ -181,11 +182,17 @@ async def _watch(checker: Checker, stop: asyncio.Event, file: SettingsFile) -> N
         watch = Watch(checker.clock, checker.run_cycle, group)
         await watch.follow(checker.settings, checker.hosts)
         heartbeat = Heartbeat(lambda: checker.settings.heartbeat_url, make_caller())
-        own_watch = OwnWatch(checker, on_good=heartbeat.beat)
+        own_watch = OwnWatch(
+            checker,
+            judge_more=[lambda: (judge_sight(checker.blindness.sight),)],
+            on_good=heartbeat.beat,
+        )
         tasks = [
             group.create_task(own_watch.run()),
             group.create_task(heartbeat.run()),
             group.create_task(checker.stay_registered()),
+            group.create_task(checker.end_holds()),
+            group.create_task(checker.addresses.keep_current()),
             group.create_task(run_rollups(checker.pool, stop)),
             group.create_task(follow_settings(checker, watch, file, stop)),
         ]
@@ -240,7 +247,7 @@ def _make_checker(settings: Settings, url: str, spool: Spool, pool: CheckerPool)
     """Writer and outbox ask the checker, whose settings may change, for what is in force."""
 
     def alerting() -> Alerting:
-        return checker.alerting
+        return checker.alerting_now
 
     outbox = make_outbox(settings, pool, spool.owner, alerting)
     checker = Checker(

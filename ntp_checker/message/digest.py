@@ -16,6 +16,8 @@ from ntp_checker.model import ProblemCode, Severity, TransitionKind
 MAX_LISTED = 60
 MAX_LISTED_OF_A_SECTION = 20
 MAX_SECTIONS = 20
+#: Hosts that are named without a reason, in all: what was lost is to be known from the message.
+MAX_NAMED = 500
 _MAX_REASON_CHARS = 160
 _MAX_GROUP_CHARS = 60
 
@@ -83,14 +85,15 @@ def _sections(notices: Sequence[AlertNotice]) -> tuple[Section, ...]:
         transition = notice.transition
         heading = (prefix_of(transition), transition.key.code, notice.group or "")
         grouped.setdefault(heading, []).append(notice)
-    sections, left = [], MAX_LISTED
+    sections, left, names_left = [], MAX_LISTED, MAX_NAMED
     for (prefix, code, group), members in list(grouped.items())[:MAX_SECTIONS]:
         listed = members[: min(left, MAX_LISTED_OF_A_SECTION)]
         left -= len(listed)
         lines = [_say_notice(notice) for notice in listed]
         if len(members) > len(listed):
-            more = len(members) - len(listed)
-            lines.append(f"… and {more} more" if listed else f"{more} alerts")
+            names = _names(members[len(listed) :])
+            lines.append(_say_rest(len(members) - len(listed), names[:names_left], names))
+            names_left -= len(names[:names_left])
         where = f", group {clean_line(group, max_chars=_MAX_GROUP_CHARS)}" if group else ""
         heading_line = f"{prefix} {CODE_WORDS[code].title}{where}: {len(members)}"
         sections.append(Section(heading=heading_line, lines=tuple(lines)))
@@ -103,6 +106,18 @@ def _rest(grouped: Mapping[_Heading, Sequence[AlertNotice]]) -> tuple[Section, .
         return ()
     count = sum(len(members) for members in beyond)
     return (Section(heading="Others", lines=(f"{count} alerts of {len(beyond)} more kinds",)),)
+
+
+def _names(members: Sequence[AlertNotice]) -> list[str]:
+    """Each host once, in their order."""
+    return list(dict.fromkeys(host_name(member.transition.key) for member in members))
+
+
+def _say_rest(alerts: int, named: Sequence[str], names: Sequence[str]) -> str:
+    counted = f"… and {alerts} more"
+    if not named:
+        return counted
+    return f"{counted}: {', '.join(named)}{', …' if len(named) < len(names) else ''}"
 
 
 def _say_notice(notice: AlertNotice) -> str:

@@ -76,7 +76,8 @@ class Alert:
     #: openings and closings of the last day that tell flapping, oldest first; the newest few only
     changed_at: tuple[datetime, ...] = ()
     flapping_since_at: datetime | None = None
-    reminded_at: datetime | None = None  #: when people were last told
+    #: when people were last told; None while open: nobody was, it is withheld or flaps
+    reminded_at: datetime | None = None
     acknowledgement: Acknowledgement | None = None
 
 

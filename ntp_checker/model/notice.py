@@ -87,6 +87,23 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewSilence:
+    """A silence that somebody asks for; None matches all."""
+
+    starts_at: datetime  #: of the first one, if it recurs
+    ends_at: datetime  #: of the first one, if it recurs
+    reason: str
+    created_by: str
+    host: str | None = None
+    group: str | None = None
+    code: ProblemCode | None = None
+    subject: str | None = None
+    recurrence: str | None = None  #: RFC 5545 rule with an end; None = once
+    time_zone: str | None = None  #: whose wall clock the rule means
+    is_for_everything: bool = False  #: said explicitly: neither host, group nor code is given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
     """One transition for one channel."""
 

@@ -374,7 +374,11 @@ async def test_told_are_the_channels_that_heard_of_the_alert_before(
 
         found = await read_told(held, [over.event_id])
 
-    assert found == {over.event_id: {"mail": None, "pager": later}}
+    assert {channel: one.until_at for channel, one in found[over.event_id].items()} == {
+        "mail": None,
+        "pager": later,
+    }
+    assert found[over.event_id]["pager"].group_key == "servers"
 
 
 async def test_told_after_flapping_are_those_who_heard_that_it_began(

@@ -19,6 +19,8 @@ LAYERS = (
         "rules",
         "alerting",
         "routing",
+        "blindness",
+        "upstream",
         "own_rounds",
         "recurrence",
         "targets",
@@ -31,6 +33,7 @@ LAYERS = (
         "simulated",
     ),
     ("message",),
+    ("silencing",),
     (
         "collect",
         "store",
@@ -41,11 +44,14 @@ LAYERS = (
         "embedded_binaries",
         "embedded_place",
     ),
+    ("audiences",),
+    ("explanations",),
     ("advances",),
     (
         "embedded_server",
         "cycle",
         "gaps",
+        "addresses",
         "heartbeat",
         "writer",
         "maintenance",
@@ -75,8 +81,11 @@ ONLY_SEES = {
     "transitions": ("model", "errors"),
     "alerting": ("model", "errors", "clearing", "transitions"),
     "routing": ("model", "errors"),
+    "blindness": ("model", "errors"),
+    "upstream": ("model", "errors"),
     "own_rounds": ("model", "errors"),
     "message": ("model", "errors", "rules.wording"),
+    "silencing": ("model", "errors", "recurrence", "message.clean"),
     "web": (
         "model",
         "errors",
@@ -104,8 +113,11 @@ PURE = {
     "transitions": (),
     "alerting": (),
     "routing": (),
+    "blindness": (),
+    "upstream": (),
     "own_rounds": (),
     "message": (),
+    "silencing": (),
 }
 #: Each of these libraries is imported only in these files and folders.
 OWNERS = {

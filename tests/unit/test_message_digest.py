@@ -33,7 +33,20 @@ def test_digest_when_composed_then_has_no_thread() -> None:
 
 
 def test_digest_when_list_is_long_then_the_rest_is_counted() -> None:
-    assert "… and 480 more" in make_message(*lost_hosts(500)).text
+    assert "… and 480 more: ntp00020, ntp00021, " in make_message(*lost_hosts(500)).text
+
+
+def test_digest_when_hundreds_of_hosts_are_lost_then_each_is_named() -> None:
+    text = make_message(*lost_hosts(500)).text
+
+    assert all(f"ntp{number:05d}" in text for number in range(500))
+
+
+def test_digest_when_thousands_of_hosts_are_lost_then_names_end() -> None:
+    text = make_message(*lost_hosts(5_000)).text
+
+    assert "ntp00519, …" in text
+    assert "ntp00520" not in text
 
 
 def test_digest_when_two_severities_then_worst_first() -> None:
