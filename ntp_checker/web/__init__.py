@@ -7,6 +7,7 @@ from flask import Flask
 from ntp_checker.resources import runbook_path
 from ntp_checker.store.pool import ActPool, ReaderPool
 from ntp_checker.web.access import add_access_rules
+from ntp_checker.web.alert_page import make_alert_page
 from ntp_checker.web.alerts import make_alerts
 from ntp_checker.web.api import make_api
 from ntp_checker.web.assets import Assets
@@ -19,6 +20,7 @@ from ntp_checker.web.responses import BODY_LIMIT_BYTES, add_response_rules
 from ntp_checker.web.runbook import make_runbook
 from ntp_checker.web.services import Services
 from ntp_checker.web.sign_in import Gate
+from ntp_checker.web.silences import make_silences
 
 
 def create_app(
@@ -65,6 +67,8 @@ def create_app(
     add_error_pages(app, services)
     app.register_blueprint(make_pages(services))
     app.register_blueprint(make_alerts(services))
+    app.register_blueprint(make_alert_page(services))
+    app.register_blueprint(make_silences(services))
     app.register_blueprint(make_api(services))
     app.register_blueprint(make_runbook(runbook_path().read_text(encoding="utf-8")))
     app.register_blueprint(make_health(services))

@@ -7,7 +7,7 @@ from flask import Flask, Response, make_response, render_template, request
 from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]  # it has no types
 from werkzeug.exceptions import HTTPException
 
-from ntp_checker.errors import SchemaMismatch, StoreError
+from ntp_checker.errors import ActionRefused, SchemaMismatch, StoreError
 from ntp_checker.store.reads import ReadTooSlow
 from ntp_checker.web.arguments import BadArgument
 from ntp_checker.web.format import format_moment
@@ -93,6 +93,10 @@ def add_error_pages(app: Flask, services: Services) -> None:
     def bad_argument(error: BadArgument) -> Response:
         return answer(error.status, error.code, "Not understood", str(error))
 
+    @app.errorhandler(ActionRefused)
+    def action_refused(error: ActionRefused) -> Response:
+        return answer(*_refusal_words(error))
+
     @app.errorhandler(StoreError)
     def store_error(error: StoreError) -> Response:
         log.warning("database read failed", request_id=request_id(), path=request.path, error=error)
@@ -108,6 +112,15 @@ def add_error_pages(app: Flask, services: Services) -> None:
 
 def _is_api() -> bool:
     return request.path == "/api" or request.path.startswith("/api/")
+
+
+def _refusal_words(error: ActionRefused) -> tuple[int, str, str, str]:
+    """Status, code, heading and explanation; a form says the same beside its field."""
+    if error.is_unknown:
+        return 404, "not_found", "Not here", str(error)
+    if error.field is None:
+        return 409, "refused", "Not possible now", str(error)
+    return 400, "bad_argument", "Not understood", f"{error.field}: {error}"
 
 
 def _store_words(error: StoreError) -> tuple[str, str, str]:

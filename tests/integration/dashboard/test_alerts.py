@@ -172,7 +172,7 @@ def test_page_when_there_are_alerts_then_open_and_closed_apart(alerts: FlaskClie
 
     assert "2 alerts are open" in opened
     assert "falseticker (192.0.2.7)" in opened
-    assert "acknowledged by <bdi>ada</bdi>" in opened
+    assert "acknowledged by ada: on it" in opened
     assert "opened to chat: given up (account suspended)" in opened
     assert "offset high" in closed
 
