@@ -88,6 +88,13 @@ def next_occurrence(
     return None
 
 
+def is_over(rule: str, zone: str, starts_at: datetime, ends_at: datetime, at: datetime) -> bool:
+    """True if the last occurrence has ended by `at`. Raises ValueError as occurrence_of does."""
+    rules, local = _rules(rule, zone, starts_at)
+    began = _wall(at - (ends_at - starts_at), local)
+    return rules.after(began - _CLOCK_CHANGE) is None
+
+
 def _rules(rule: str, zone: str, starts_at: datetime) -> tuple[rrule | rruleset, ZoneInfo]:
     try:
         local = ZoneInfo(zone)

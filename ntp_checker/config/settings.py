@@ -93,6 +93,12 @@ def _check_secret_key(value: str) -> str:
     return value
 
 
+def _check_heartbeat_url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?(\?[^\s#]*)?", value):
+        raise ValueError("write https://host/path, without an account")
+    return value
+
+
 def _check_user(value: str) -> str:
     if not re.fullmatch(USER_PATTERN, value):
         raise ValueError("this is no account's name")
@@ -121,6 +127,7 @@ _SecretKey = Annotated[
     AfterValidator(_check_secret_key),
     WithJsonSchema({"type": "string", "minLength": MIN_SECRET_KEY_CHARS}),
 ]
+_HeartbeatUrl = Annotated[str, AfterValidator(_check_heartbeat_url), _url_schema("^https?://")]
 _User = Annotated[str, AfterValidator(_check_user)]
 _Address = Annotated[str, AfterValidator(check_address)]
 _Addresses = Annotated[str, AfterValidator(_check_addresses)]
@@ -177,7 +184,7 @@ class Settings(BaseModel):
     premake_days: Annotated[int, Field(ge=0, le=366)] = 14
     """Days that partitions are made ahead."""
     archive_days: Annotated[int, Field(ge=1, le=36_500)] = 400
-    """Days that rollups are kept."""
+    """Days that rollups, and alerts that ended, are kept."""
     store_position: bool = False
     """Whether a receiver's position may be kept in stored texts. False: it is cut at once."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -186,6 +193,8 @@ class Settings(BaseModel):
     """Sender of mails through Amazon SES; makes the channel `ses`, with `ses_to`."""
     ses_to: _Addresses | None = None
     """Recipients of that channel, with commas."""
+    heartbeat_url: _HeartbeatUrl | None = None
+    """Called while all is well, so that its service tells you when the checker is not."""
     plain_limits: Limits = DEFAULT_LIMITS[Role.SERVER]
     """Limits of a target that is none of the configured hosts."""
     channels: tuple[ChannelSettings, ...] = ()
@@ -242,6 +251,6 @@ PLURAL_FIELDS = ("hosts", "users")
 #: Those with one value, by which the file's top-level keys are known, too.
 SCALAR_FIELDS = tuple(name for name in FIELDS if name not in PLURAL_FIELDS)
 #: Their value may hold a secret: it is never told, and can also be given as NAME_FILE.
-SECRETS = ("database_url", "database_read_url", "users", "secret_key")
+SECRETS = ("database_url", "database_read_url", "users", "secret_key", "heartbeat_url")
 #: Their variable has the plain name that other programs read, too.
 UNPREFIXED = ("database_url", "database_read_url")

@@ -4,6 +4,7 @@ Missing is None, never 0, -1 or "".
 """
 
 from ntp_checker.model.alert import (
+    CHECKER,
     Acknowledgement,
     Alert,
     AlertKey,
@@ -44,6 +45,7 @@ from ntp_checker.model.verdict import (
     worst_status,
 )
 from ntp_checker.model.words import (
+    OWN_CODES,
     FailureKind,
     GpsMode,
     HasGps,
@@ -59,7 +61,9 @@ from ntp_checker.model.words import (
 )
 
 __all__ = [
+    "CHECKER",
     "DEFAULT_LIMITS",
+    "OWN_CODES",
     "Acknowledgement",
     "Alert",
     "AlertKey",

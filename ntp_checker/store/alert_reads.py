@@ -53,6 +53,7 @@ class AlertShown:
     state: AlertState
     severity: Severity
     first_bad_slot_at: datetime
+    last_good_slot_at: datetime | None  #: before it began; None if unknown
     opened_at: datetime
     closed_at: datetime | None
     value: float | None  #: in `unit`, as found last
@@ -217,8 +218,9 @@ def read_marks(
 
 def _shown(row: Sequence[Any]) -> AlertShown:
     (alert_id, host, group, code, subject, state, severity, *rest) = row
-    (first_bad_slot_at, opened_at, closed_at, value, peak_value, limit, unit, reason) = rest[:8]
-    (flapping_since_at, by, at, until_at, note, event_id, notices) = rest[8:]
+    (first_bad_slot_at, last_good_slot_at, opened_at, closed_at) = rest[:4]
+    (value, peak_value, limit, unit, reason) = rest[4:9]
+    (flapping_since_at, by, at, until_at, note, event_id, notices) = rest[9:]
     return AlertShown(
         alert_id=alert_id,
         host=host,
@@ -228,6 +230,7 @@ def _shown(row: Sequence[Any]) -> AlertShown:
         state=AlertState(state),
         severity=Severity(severity),
         first_bad_slot_at=first_bad_slot_at,
+        last_good_slot_at=last_good_slot_at,
         opened_at=opened_at,
         closed_at=closed_at,
         value=value,

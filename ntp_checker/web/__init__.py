@@ -4,6 +4,7 @@ import secrets
 
 from flask import Flask
 
+from ntp_checker.resources import runbook_path
 from ntp_checker.store.pool import ActPool, ReaderPool
 from ntp_checker.web.access import add_access_rules
 from ntp_checker.web.alert_page import make_alert_page
@@ -16,6 +17,7 @@ from ntp_checker.web.forgery import add_forgery_rules
 from ntp_checker.web.health import make_health
 from ntp_checker.web.pages import make_pages
 from ntp_checker.web.responses import BODY_LIMIT_BYTES, add_response_rules
+from ntp_checker.web.runbook import make_runbook
 from ntp_checker.web.services import Services
 from ntp_checker.web.sign_in import Gate
 from ntp_checker.web.silences import make_silences
@@ -68,5 +70,6 @@ def create_app(
     app.register_blueprint(make_alert_page(services))
     app.register_blueprint(make_silences(services))
     app.register_blueprint(make_api(services))
+    app.register_blueprint(make_runbook(runbook_path().read_text(encoding="utf-8")))
     app.register_blueprint(make_health(services))
     return app

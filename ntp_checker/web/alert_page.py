@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, make_response, render_template
 
 from ntp_checker.errors import ActionRefused
-from ntp_checker.model import AlertKey, AlertState, ProblemCode
+from ntp_checker.model import CHECKER, AlertKey, AlertState, ProblemCode
 from ntp_checker.store.actions import acknowledge, create_silence, find_silences
 from ntp_checker.store.alert_reads import AlertShown, read_alert, read_transitions
 from ntp_checker.store.pool import ReaderConnection
@@ -32,7 +32,7 @@ from ntp_checker.web.acts import (
     refused,
     see,
 )
-from ntp_checker.web.alert_views import CHECKER, alert_path, chart_path, view_alert, view_step
+from ntp_checker.web.alert_views import alert_path, chart_path, view_alert, view_step
 from ntp_checker.web.api import QUICK_LIMIT_S
 from ntp_checker.web.format import format_moment
 from ntp_checker.web.responses import json_response

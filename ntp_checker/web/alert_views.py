@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from ntp_checker.model import Acknowledgement, AlertState, Severity, TransitionKind
+from ntp_checker.model import CHECKER, Acknowledgement, AlertState, Severity, TransitionKind
 from ntp_checker.store.alert_reads import AlertShown, Notice, OpenOfHost, TransitionShown
 from ntp_checker.web.format import (
     MISSING,
@@ -15,8 +15,6 @@ from ntp_checker.web.format import (
     format_seconds,
 )
 
-#: The name of what is about the checker itself.
-CHECKER = "*"
 #: A chart of an alert shows this much before and after it.
 _AROUND = timedelta(hours=1)
 #: A longer chart is the range's own business.
@@ -37,6 +35,7 @@ class AlertView:
     """One alert as the pages show it; texts that came from hosts are escaped where printed."""
 
     alert: AlertShown
+    is_own: bool  #: about the checker itself, which has no chart
     name: str  #: code and subject in words
     path: str | None  #: of its own page
     length_text: str
@@ -66,6 +65,7 @@ def view_alert(alert: AlertShown, now_at: datetime) -> AlertView:
     holds = taken_on is not None and (taken_on.until_at is None or now_at < taken_on.until_at)
     return AlertView(
         alert=alert,
+        is_own=alert.host == CHECKER,
         name=name_problem(alert.code, alert.subject),
         path=alert_path(alert),
         length_text=format_age((until_at - alert.first_bad_slot_at).total_seconds()),

@@ -34,6 +34,7 @@ _CSV_COLUMNS = (
     "subject",
     "state",
     "severity",
+    "last_good_slot_at",
     "first_bad_slot_at",
     "opened_at",
     "closed_at",

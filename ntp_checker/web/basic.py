@@ -1,6 +1,6 @@
 """Names and passwords of HTTP's basic sign-in, which come with every request.
 
-argon2 takes a good part of a tenth of a second and 64 MiB, so passwords are verified one after the
+argon2 takes a good part of a tenth of a second and 46 MiB, so passwords are verified one after the
 other, and one that was right is remembered while it is used: by an HMAC under a key that lives and
 dies with this process, never as it is.
 """
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 REMEMBERED_S = 600.0
 MAX_REMEMBERED = 1_000
 #: Requests that wait for their password to be verified; each holds one of the server's threads.
-MAX_WAITING = 3
+MAX_WAITING = 5
 WAIT_S = 5.0
 
 

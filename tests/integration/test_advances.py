@@ -7,6 +7,7 @@ import pytest
 
 from ntp_checker.advances import OLD_NEWS_KEY, Alerting, end_alerts_of_left
 from ntp_checker.model import JudgedSample, Route
+from ntp_checker.routing import STORM_KEY
 from ntp_checker.store.pool import CheckerPool
 from ntp_checker.writer import WriterRow, write_batch
 from tests.made_alerts import CRITICAL_S, GOOD_S, WARNING_S, judged, offset
@@ -215,4 +216,4 @@ async def test_silence_when_it_ends_for_many_then_they_wait_for_one_message(
     keys = conn.execute(
         "SELECT DISTINCT group_key FROM metrics.notification WHERE state = 'waiting'"
     ).fetchall()
-    assert keys == [("group ",)]
+    assert keys == [(STORM_KEY,)]

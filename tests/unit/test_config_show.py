@@ -11,7 +11,7 @@ import yaml
 from ntp_checker.config import load_configuration
 from ntp_checker.config.configuration import FILE_KEYS
 from ntp_checker.config.schema import file_schema
-from ntp_checker.config.show import mask_url, show_lines
+from ntp_checker.config.show import mask_path, mask_url, show_lines
 from ntp_checker.errors import ConfigError
 from tests.settings_files import FULL, HASH
 
@@ -35,6 +35,18 @@ def test_url_when_masked_then_its_password_is_gone(url: str, masked: str) -> Non
     assert mask_url(url) == masked
 
 
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        (f"https://hc.example.net/{SECRET}", "https://hc.example.net/***"),
+        (f"http://192.0.2.1:8000/a/{SECRET}?b={SECRET}", "http://192.0.2.1:8000/***"),
+        (f"http://hc.example.net?{SECRET}", "http://hc.example.net/***"),
+    ],
+)
+def test_heartbeat_url_when_masked_then_all_after_its_server_is_gone(url: str, masked: str) -> None:
+    assert mask_path(url) == masked
+
+
 def test_show_when_settings_come_from_everywhere_then_each_says_where(tmp_path: Path) -> None:
     file, secret = tmp_path / "hosts.yaml", tmp_path / "url"
     file.write_text(FULL)
@@ -44,6 +56,7 @@ def test_show_when_settings_come_from_everywhere_then_each_says_where(tmp_path: 
         "NTP_CHECKER_INTERVAL_S": "12",
         "DATABASE_URL_FILE": str(secret),
         "DATABASE_READ_URL": f"postgresql://h/db?password={SECRET}",
+        "NTP_CHECKER_HEARTBEAT_URL": f"https://hc.example.net/{SECRET}",
     }
 
     lines = list(show_lines(load_configuration(environ)))

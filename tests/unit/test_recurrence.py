@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ntp_checker.recurrence import check_rule, next_occurrence, occurrence_of
+from ntp_checker.recurrence import check_rule, is_over, next_occurrence, occurrence_of
 
 #: Sundays at 02:00 in Zurich; the first one in winter.
 FIRST = datetime(2026, 3, 1, 1, 0, tzinfo=UTC)
@@ -95,3 +95,15 @@ def test_rule_when_asked_what_comes_then_the_next_one(
     expected = None if begins is None else (begins, begins + timedelta(hours=2))
 
     assert next_occurrence(RULE, ZONE, FIRST, END, after) == expected
+
+
+@pytest.mark.parametrize(
+    ("at", "over"),
+    [
+        (FIRST - timedelta(days=9), False),
+        (datetime(2026, 5, 3, 1, 0, tzinfo=UTC), False),  # within the last one
+        (datetime(2026, 5, 3, 5, 0, tzinfo=UTC), True),
+    ],
+)
+def test_rule_when_its_last_occurrence_has_ended_then_over(at: datetime, over: bool) -> None:
+    assert is_over(RULE, ZONE, FIRST, END, at) is over
