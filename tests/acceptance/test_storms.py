@@ -1,58 +1,36 @@
 """Hosts whose sshd stops: the checker that sees none of five says so, that of one host alerts."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
-from tests.acceptance.processes import Service, settings_for
+from tests.acceptance.processes import Service
+from tests.acceptance.test_alerts import MAIL_WAIT_S, mail_settings, moto, rows
 from tests.moto_server import MotoServer, SentMail
 from tests.postgres import PostgresServer
 from tests.rig import Rig, RigHost
 from tests.rig.processes import wait_until
 
-SENDER, RECIPIENT = "ntp@example.org", "ops@example.org"
-WAIT_S = 120.0
+__all__ = ["moto"]
+
 pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture
-def moto() -> Iterator[MotoServer]:
-    server = MotoServer()
-    try:
-        server.verify(SENDER)
-        yield server
-    finally:
-        server.stop()
 
 
 def settings_of(
     rig: Rig, hosts: Sequence[RigHost], url: str, moto: MotoServer, folder: Path
 ) -> dict[str, str]:
-    return settings_for(
-        rig.env(),
-        folder,
-        DATABASE_URL=url,
-        NTP_CHECKER_HOSTS=",".join(host.target for host in hosts),
-        NTP_CHECKER_INTERVAL_S="2",
-        NTP_CHECKER_SES_FROM=SENDER,
-        NTP_CHECKER_SES_TO=RECIPIENT,
-        AWS_ENDPOINT_URL_SESV2=moto.url,
-        AWS_REGION="eu-west-1",
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",
-    )
-
-
-def rows(url: str, query: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as conn:
-        return conn.execute(query.encode()).fetchall()
+    return {
+        **mail_settings(folder, moto),
+        **rig.env(),
+        "DATABASE_URL": url,
+        "NTP_CHECKER_HOSTS": ",".join(host.target for host in hosts),
+        "NTP_CHECKER_INTERVAL_S": "2",
+    }
 
 
 def wait_for_rows(url: str, query: str, number: int, what: str) -> None:
-    wait_until(lambda: len(rows(url, query)) >= number, what, timeout_s=WAIT_S)
+    wait_until(lambda: len(rows(url, query)) >= number, what, timeout_s=MAIL_WAIT_S)
 
 
 def titled(moto: MotoServer, words: str) -> list[SentMail]:
@@ -86,12 +64,14 @@ def test_checker_when_five_hosts_are_gone_then_it_says_that_it_sees_none_and_wai
             host.stop_sshd()
         wait_for_rows(url, f"{_UNSEEN} AND state = 'waiting'", 5, "alerts on hosts wait")
         [blind] = wait_until(
-            lambda: titled(moto, "CRITICAL [NTP Checker]"), "it says so", timeout_s=WAIT_S
+            lambda: titled(moto, "CRITICAL [NTP Checker]"), "it says so", timeout_s=MAIL_WAIT_S
         )
         for host in hosts:
             host.start_sshd()
         wait_for_rows(url, f"{_UNSEEN} AND state = 'suppressed'", 5, "nobody hears of hosts")
-        wait_until(lambda: titled(moto, "RESOLVED [NTP Checker]"), "it is over", timeout_s=WAIT_S)
+        wait_until(
+            lambda: titled(moto, "RESOLVED [NTP Checker]"), "it is over", timeout_s=MAIL_WAIT_S
+        )
         status, _ = monitor.stop()
 
     print(blind.mail["Subject"], blind.part("plain"), sep="\n")
@@ -122,7 +102,7 @@ def test_fleet_of_one_when_gone_then_it_alerts_as_ever(
         wait_for_rows(url, SEEN, 1, "it is seen")
         host.stop_sshd()
         [told] = wait_until(
-            lambda: titled(moto, "host unreachable"), "it is told", timeout_s=WAIT_S
+            lambda: titled(moto, "host unreachable"), "it is told", timeout_s=MAIL_WAIT_S
         )
         monitor.stop()
 
