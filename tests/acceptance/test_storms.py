@@ -10,7 +10,8 @@ from tests.acceptance.test_alerts import MAIL_WAIT_S, mail_settings, moto, rows
 from tests.moto_server import MotoServer, SentMail
 from tests.postgres import PostgresServer
 from tests.rig import Rig, RigHost
-from tests.rig.processes import wait_until
+from tests.rig.chrony import SERVER_ADDRESSES
+from tests.rig.processes import free_tcp_port, wait_until
 
 __all__ = ["moto"]
 
@@ -43,6 +44,13 @@ _UNSEEN = (
     "SELECT 1 FROM metrics.alert_event AS event"
     " LEFT JOIN metrics.notification USING (event_id)"
     " WHERE event.code IN ('host_unreachable', 'probe_failed') AND event.transition = 'opened'"
+)
+#: A host of the rig is at 127.0.2.1 or above.
+_OF_CLIENT = (
+    "SELECT event.code, notification.state, notification.error_text"
+    " FROM metrics.alert_event AS event JOIN metrics.notification USING (event_id)"
+    " JOIN metrics.host USING (host_id)"
+    " WHERE host_id > 0 AND NOT starts_with(host.name, '127.0.0.')"
 )
 
 
@@ -109,3 +117,40 @@ def test_fleet_of_one_when_gone_then_it_alerts_as_ever(
     print(told.mail["Subject"], told.part("plain"), sep="\n")
     assert told.mail["Subject"] == f"CRITICAL [{host.address}] host unreachable"
     assert titled(moto, "NTP Checker") == []
+
+
+def test_client_when_its_sources_are_watched_and_gone_then_only_these_are_told(
+    rig: Rig,
+    rig_host: Callable[..., RigHost],
+    postgres: PostgresServer,
+    database: str,
+    moto: MotoServer,
+    tmp_path: Path,
+) -> None:
+    references = rig.new_references()
+    client = rig_host(references=references)
+    url = postgres.url(database)
+    # Hosts at the addresses of the client's sources, of which nothing is seen.
+    closed = free_tcp_port("127.0.0.1")
+    settings = settings_of(rig, [client], url, moto, tmp_path)
+    settings["NTP_CHECKER_HOSTS"] += "".join(f",{one}:{closed}" for one in SERVER_ADDRESSES)
+
+    with Service("monitor", settings=settings) as monitor:
+        wait_for_rows(url, SEEN, 1, "the client is seen")
+        wait_until(
+            lambda: len(titled(moto, "host unreachable")) >= 1, "it is told", timeout_s=MAIL_WAIT_S
+        )
+        references.stop()
+        lost = f"{_OF_CLIENT} AND event.code = 'source_unreachable'"
+        wait_for_rows(url, lost, 3, "the client's sources are lost")
+        unselected = f"{_OF_CLIENT} AND event.code = 'no_selected_source'"
+        wait_for_rows(url, unselected, 1, "none is selected")
+        monitor.stop()
+
+    found = rows(url, _OF_CLIENT)
+    print(*sorted(set(found)), sep="\n")
+    assert {state for _, state, _ in found} == {"suppressed"}
+    assert all(
+        reason.startswith("explained by host_unreachable of 127.0.0.") for *_, reason in found
+    )
+    assert titled(moto, client.address) == []
