@@ -14,6 +14,7 @@ MAX_LENGTH = timedelta(days=366)
 MAX_OCCURRENCE = timedelta(days=7)
 MAX_REASON_CHARS = 500
 MAX_NAME_CHARS = 100
+MAX_PART_CHARS = 255  #: of a host, a group or a subject
 
 
 def read_words(field: str, text: str, max_chars: int) -> str:
@@ -38,6 +39,9 @@ def check_silence(wanted: NewSilence, now_at: datetime) -> NewSilence:
         wanted,
         reason=read_words("reason", wanted.reason, MAX_REASON_CHARS),
         created_by=read_name(wanted.created_by),
+        host=_read_part("host", wanted.host),
+        group=_read_part("group", wanted.group),
+        subject=_read_part("subject", wanted.subject),
     )
     if not wanted.reason:
         raise ActionRefused("say why", field="reason")
@@ -62,6 +66,11 @@ def check_silence(wanted: NewSilence, now_at: datetime) -> NewSilence:
         field = "time_zone" if "time zone" in str(error) else "recurrence"
         raise ActionRefused(str(error), field=field) from error
     return wanted
+
+
+def _read_part(field: str, text: str | None) -> str | None:
+    """What it is narrowed to; None = any."""
+    return None if text is None else read_words(field, text, MAX_PART_CHARS) or None
 
 
 def _check_scope(wanted: NewSilence) -> None:

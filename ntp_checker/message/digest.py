@@ -7,6 +7,7 @@ from uuid import UUID
 
 from ntp_checker.message.clean import clean_line
 from ntp_checker.message.letter import Letter, Section, event_lines, prefix_of, say_moment
+from ntp_checker.message.links import digest_links
 from ntp_checker.message.notice import AlertNotice
 from ntp_checker.message.words import CODE_WORDS, host_name
 from ntp_checker.model import ProblemCode, Severity, TransitionKind
@@ -57,7 +58,6 @@ def write_digest(
     summary = ", ".join(f"{count} {state}" for state, count in states.items())
     begun_at = min(notice.transition.first_bad_slot_at for notice in notices)
     sections = _sections(notices)
-    links = () if public_url is None else (("Alerts", f"{public_url.rstrip('/')}/alerts"),)
     return Letter(
         title=f"{prefix} [{how_many}] {_say_codes(notices)}",
         state=prefix,
@@ -65,7 +65,7 @@ def write_digest(
         lead=f"{how_many}: {summary}",
         facts=(("First began", say_moment(begun_at)), ("Written", say_moment(now))),
         sections=sections,
-        links=links,
+        links=() if public_url is None else digest_links(worst, public_url),
         footer=event_lines(event_ids),
     )
 

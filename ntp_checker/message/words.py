@@ -1,6 +1,6 @@
 """What each problem is called in a title, and what to run first. Fixed texts.
 
-The commands follow chronyc(1), gpspipe(1) and systemctl(1); `{host}` is put in quoted.
+The commands follow chronyc(1), gpspipe(1) and systemctl(1); `{host}` and `{subject}` are put in quoted.
 """
 
 import shlex
@@ -25,8 +25,9 @@ class CodeWords:
 _TRACKING = "ssh {host} chronyc -n tracking"
 _SOURCES = "ssh {host} chronyc -n sources -v"
 _STATS = "ssh {host} chronyc -n sourcestats -v"
-_SELECT = "ssh {host} chronyc -n selectdata -v"
-_NTPDATA = "ssh {host} chronyc -n ntpdata"
+# chronyd answers these two to root only.
+_SELECT = "ssh -t {host} sudo chronyc -n selectdata -v"
+_NTPDATA = "ssh -t {host} sudo chronyc -n ntpdata"
 _ACTIVITY = "ssh {host} chronyc activity"
 _CHRONY_STATE = "ssh {host} systemctl status chrony chronyd"
 _CHRONY_LOG = "ssh {host} journalctl -u chrony -u chronyd -n 50"
@@ -69,7 +70,7 @@ CODE_WORDS: Mapping[ProblemCode, CodeWords] = {
     ProblemCode.LOGIN_REFUSED: _words("login refused", _CHECK, _LOGIN, "ntp-checker authorize"),
     ProblemCode.PROBE_FAILED: _words("look failed", _CHECK, _TRACKING, _CHRONY_STATE),
     ProblemCode.HOST_KEY_CHANGED: _words(
-        "host key changed", "ssh-keygen -F {host}", "ntp-checker trust {host}"
+        "host key changed", "ssh-keygen -l -F {host}", "ntp-checker trust {host}"
     ),
     ProblemCode.DISAGREES_WITH_FLEET: _words(
         "clock disagrees with the fleet", _TRACKING, _SOURCES, _NTPDATA
@@ -80,7 +81,9 @@ CODE_WORDS: Mapping[ProblemCode, CodeWords] = {
     ProblemCode.CHECKER_CLOCK_WRONG: _words(
         "checker's own clock wrong", "chronyc -n tracking", "date -u"
     ),
-    ProblemCode.CHANNEL_DEAD: _words("alert channel dead", "ntp-checker alerts list"),
+    ProblemCode.CHANNEL_DEAD: _words(
+        "alert channel dead", "ntp-checker alerts test {subject}", "ntp-checker alerts list"
+    ),
     ProblemCode.SPOOL_BACKLOG: _words("samples wait on the checker", _STATUS, "df -h"),
     ProblemCode.OUTBOX_BACKLOG: _words(
         "alerts wait to be sent", "ntp-checker alerts list", _STATUS
@@ -106,9 +109,16 @@ def problem_title(key: AlertKey) -> str:
 
 
 def first_commands(key: AlertKey) -> tuple[str, ...]:
-    """What to run first, ready to be pasted into a shell: a host's name is one word there."""
-    name = clean_line(key.host, max_chars=_MAX_NAME_CHARS)
+    """What to run first, ready to be pasted into a shell: a name is one word there."""
+    host = _word(clean_line(key.host, max_chars=_MAX_NAME_CHARS))
+    subject = _word(clean_line(key.subject, max_chars=_MAX_SUBJECT_CHARS))
+    return tuple(
+        command.replace("{subject}", subject).replace("{host}", host)
+        for command in CODE_WORDS[key.code].commands
+    )
+
+
+def _word(name: str) -> str:
+    """One word to a shell, and to the program no option."""
     word = shlex.quote(name)
-    if name.startswith("-"):  # no shell's quotes keep ssh from taking it for an option
-        word = f"-- {word}"
-    return tuple(command.replace("{host}", word) for command in CODE_WORDS[key.code].commands)
+    return f"-- {word}" if name.startswith("-") else word

@@ -35,6 +35,7 @@ from ntp_checker.model.sample import (
     SourceStats,
     Tracking,
 )
+from ntp_checker.model.user import Auth, Scope, User
 from ntp_checker.model.verdict import (
     Evidence,
     JudgedSample,
@@ -68,6 +69,7 @@ __all__ = [
     "AlertKey",
     "AlertPolicy",
     "AlertState",
+    "Auth",
     "Capture",
     "ChannelKind",
     "ChannelSettings",
@@ -93,6 +95,7 @@ __all__ = [
     "Route",
     "Sample",
     "Satellite",
+    "Scope",
     "Selection",
     "Severity",
     "Silence",
@@ -105,6 +108,7 @@ __all__ = [
     "Tracking",
     "Transition",
     "TransitionKind",
+    "User",
     "Verdict",
     "worst_status",
 ]

@@ -17,6 +17,7 @@ class ChannelKind(StrEnum):
     WEBHOOK = "webhook"
     SLACK = "slack"
     PAGERDUTY = "pagerduty"
+    APPRISE = "apprise"
 
 
 class SmtpSecurity(StrEnum):
@@ -42,6 +43,7 @@ class ChannelSettings:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     url: str | None = field(default=None, repr=False)  #: of webhooks; may hold a token
+    urls: tuple[str, ...] = field(default=(), repr=False)  #: of apprise; they hold tokens
     secret: str | None = field(default=None, repr=False)  #: signs webhooks; PagerDuty's routing key
     allow_private: bool = False  #: a webhook may lead to addresses inside
     messages_per_s: float = 1.0

@@ -276,6 +276,11 @@ def _seconds(text: str) -> float | None:
     return min(float(text), _MAX_RETRY_AFTER_S)
 
 
+def is_passing(status: int) -> bool:
+    """True for a refusal that another try may end."""
+    return status in _PASSING or status >= 500
+
+
 def check_taken(answer: Answer, endpoint: Endpoint, *, secrets: Sequence[str] = ()) -> None:
     """Raises SendError unless the answer is a 2xx. What it quotes is cleansed of the secrets."""
     if 200 <= answer.status < 300:
@@ -286,7 +291,7 @@ def check_taken(answer: Answer, endpoint: Endpoint, *, secrets: Sequence[str] = 
             said = said.replace(secret, "***")
     said = clean_line(said, max_chars=_MAX_TOLD_CHARS)
     detail = f"{endpoint.host} answers {answer.status}{f': {said}' if said else ''}"
-    if answer.status in _PASSING or answer.status >= 500:
+    if is_passing(answer.status):
         raise SendError(detail, SendErrorKind.RETRY, retry_after_s=answer.retry_after_s)
     if 300 <= answer.status < 400:
         detail = f"{endpoint.host} answers {answer.status}: redirects are not followed"

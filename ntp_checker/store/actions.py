@@ -13,7 +13,7 @@ from uuid import UUID
 
 from ntp_checker.alerting import acknowledge as taken_on
 from ntp_checker.errors import ActionRefused, StoreError
-from ntp_checker.model import Acknowledgement, NewSilence
+from ntp_checker.model import Acknowledgement, AlertKey, NewSilence
 from ntp_checker.recurrence import next_occurrence, occurrence_of
 from ntp_checker.silencing import check_silence, read_name, read_words
 from ntp_checker.store.alert_rows import (
@@ -27,6 +27,8 @@ from ntp_checker.store.queries import load_queries
 from ntp_checker.store.reads import read_clock
 
 MAX_NOTE_CHARS = 500
+#: More than ever hold, or are to come, at once.
+MAX_HELD = 1_000
 #: Nobody keeps an alert quiet for longer without looking at it again.
 MAX_ACKNOWLEDGED = timedelta(days=366)
 
@@ -166,6 +168,25 @@ def list_silences(
         _statement("silences_found"), {"at": now_at, "limit": limit, "skip": skip}
     ).fetchall()
     return [_shown(row, now_at) for row in rows]
+
+
+def find_silences(
+    connection: ReaderConnection, now_at: datetime, key: AlertKey, group: str | None
+) -> list[SilenceShown]:
+    """Those that hold at this moment for an alert of this key, whose host is in this group."""
+    found = list_silences(connection, now_at, limit=MAX_HELD)
+    wanted = (key.host, group, key.code, key.subject)
+    return [
+        one
+        for one in found
+        if one.state is SilenceState.ACTIVE
+        and all(
+            mine is None or mine == theirs
+            for mine, theirs in zip(
+                (one.host, one.group, one.code, one.subject), wanted, strict=True
+            )
+        )
+    ]
 
 
 def _shown(row: Sequence[Any], now_at: datetime) -> SilenceShown:

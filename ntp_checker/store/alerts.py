@@ -17,6 +17,7 @@ from ntp_checker.store.alert_rows import (
     transition_to_row,
 )
 from ntp_checker.store.arrays import integer_array
+from ntp_checker.store.last_good import note_last_good
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.queries import load_queries
 
@@ -76,10 +77,11 @@ async def store_advances(
     """Those of the transitions that were not there yet, in the order they were given.
 
     Afterwards each alert is as given, a pending one that closed without having been open is gone,
-    and each transition has its row.
+    each transition has its row, and what opens knows when it was last good.
     """
     alerts: dict[tuple[int, AlertKey, datetime], tuple[StorableAdvance, Alert]] = {}
     events: list[dict[str, Any]] = []
+    of_hosts: list[tuple[int, Transition]] = []
     transitions: dict[str, Transition] = {}
     for advance in advances:
         for alert in advance.alerts:
@@ -87,6 +89,7 @@ async def store_advances(
         for transition in advance.transitions:
             transitions.setdefault(str(transition.event_id), transition)
             events.append(transition_to_row(advance.host_id, transition))
+            of_hosts.append((advance.host_id, transition))
     kept: list[dict[str, Any]] = []
     silent: list[dict[str, Any]] = []
     for advance, alert in alerts.values():
@@ -103,6 +106,7 @@ async def store_advances(
     if not events:
         return []
     inserted = await conn.execute(queries["insert_events"], {"rows": rows_as_json(events)})
+    await note_last_good(conn, of_hosts)
     are_new = {str(event_id) for (event_id,) in await inserted.fetchall()}
     return [transition for event_id, transition in transitions.items() if event_id in are_new]
 

@@ -34,6 +34,8 @@ class SignedIn:
     by_token: bool = False  #: by `Authorization: Bearer`, which no browser adds by itself
 
 
+#: Who did not have to say who it is.
+NOBODY = SignedIn(name=None, access=Access.PUBLIC)
 #: Everybody, where no sign-in is asked for.
 ANYBODY = SignedIn(name=None, access=Access.ACT)
 
@@ -62,19 +64,26 @@ def current_actor() -> str | None:
 
 
 def signed_in() -> SignedIn:
-    """Who asks; only to be called while a request is answered."""
-    found: SignedIn = g.signed_in
+    """Who asks, as far as it is known yet; only to be called while a request is answered."""
+    found: SignedIn = g.get("signed_in", NOBODY)
     return found
 
 
-def add_access_rules(app: Flask) -> None:
-    """Closes every route of `app` to whoever its policy does not let in."""
+def add_access_rules(app: Flask, let_in: Callable[[], SignedIn]) -> None:
+    """Closes every route of `app` to whoever its policy does not let in.
+
+    `let_in` finds out who sends the present request, or raises what answers it.
+    """
 
     @app.before_request
     def check_access() -> None:
-        g.signed_in = ANYBODY
-        # An address that is no route is answered 404, to those who may read.
+        # That an address is no route is told to those who may read.
         policy = Access.READ if request.endpoint is None else policy_of(request.endpoint)
+        if policy is Access.PUBLIC:
+            return
         if policy is None:
             log.error("route without a policy", endpoint=request.endpoint)
+            abort(404)
+        g.signed_in = let_in()
+        if policy is Access.ACT and signed_in().access is not Access.ACT:
             abort(403)

@@ -7,7 +7,7 @@ from flask import Flask, Response, make_response, render_template, request
 from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]  # it has no types
 from werkzeug.exceptions import HTTPException
 
-from ntp_checker.errors import SchemaMismatch, StoreError
+from ntp_checker.errors import ActionRefused, SchemaMismatch, StoreError
 from ntp_checker.store.reads import ReadTooSlow
 from ntp_checker.web.arguments import BadArgument
 from ntp_checker.web.format import format_moment
@@ -21,19 +21,24 @@ RETRY_AFTER_S = 5
 
 _WORDS = {
     400: ("Not understood", "The address has an argument that is not understood."),
-    403: ("Not for you", "Nobody may ask for this."),
+    401: ("Sign in", "This dashboard is only for people and programs that it knows."),
+    403: ("Not for you", "You may see everything here, but change nothing."),
     404: ("Not here", "There is no such page."),
     405: ("Not allowed", "This address does not take that kind of request."),
     413: ("Too much", "The request is larger than anything this server takes."),
+    429: ("Too many tries", "Too many passwords were tried; wait some seconds, then try again."),
     500: ("Something broke", "This is our mistake. The log has it under the request's number."),
 }
 _CODES = {
     400: "bad_request",
+    401: "sign_in",
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
     413: "too_large",
+    429: "too_many_tries",
 }
+_SAID_IN_HEAD = ("Allow", "Retry-After", "WWW-Authenticate")
 #: For a change that none of our own pages asked for, or one that stood open for too long.
 _FOREIGN = (
     "Nothing was changed",
@@ -72,8 +77,9 @@ def add_error_pages(app: Flask, services: Services) -> None:
         status = error.code or 500
         heading, explanation = _WORDS.get(status, (error.name, error.description or ""))
         response = answer(status, _CODES.get(status, "error"), heading, explanation)
-        if allowed := getattr(error, "valid_methods", None):
-            response.headers["Allow"] = ", ".join(allowed)
+        for name, value in error.get_headers():
+            if name in _SAID_IN_HEAD:
+                response.headers[name] = value
         return response
 
     @app.errorhandler(CSRFError)
@@ -86,6 +92,10 @@ def add_error_pages(app: Flask, services: Services) -> None:
     @app.errorhandler(BadArgument)
     def bad_argument(error: BadArgument) -> Response:
         return answer(error.status, error.code, "Not understood", str(error))
+
+    @app.errorhandler(ActionRefused)
+    def action_refused(error: ActionRefused) -> Response:
+        return answer(*_refusal_words(error))
 
     @app.errorhandler(StoreError)
     def store_error(error: StoreError) -> Response:
@@ -102,6 +112,15 @@ def add_error_pages(app: Flask, services: Services) -> None:
 
 def _is_api() -> bool:
     return request.path == "/api" or request.path.startswith("/api/")
+
+
+def _refusal_words(error: ActionRefused) -> tuple[int, str, str, str]:
+    """Status, code, heading and explanation; a form says the same beside its field."""
+    if error.is_unknown:
+        return 404, "not_found", "Not here", str(error)
+    if error.field is None:
+        return 409, "refused", "Not possible now", str(error)
+    return 400, "bad_argument", "Not understood", f"{error.field}: {error}"
 
 
 def _store_words(error: StoreError) -> tuple[str, str, str]:

@@ -32,6 +32,16 @@ def add_forgery_rules(app: Flask, public_url: str | None) -> None:
     # Whether a request is exempt is known only after its token was checked.
     app.config["WTF_CSRF_CHECK_DEFAULT"] = False
     app.config["WTF_CSRF_TIME_LIMIT"] = _TOKEN_LIFE_S
+    is_https = (public_url or "").startswith("https://")
+    app.config.update(
+        # The prefix binds it to this very host: no neighbour's page can plant one.
+        SESSION_COOKIE_NAME="__Host-ntp_checker" if is_https else "ntp_checker",
+        SESSION_COOKIE_SECURE=is_https,
+        SESSION_COOKIE_HTTPONLY=True,
+        # Strict would leave it out where a link in a mail leads here, and the form would get another.
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+    )
     protection = CSRFProtect(app)
     own_origin = _origin_of(public_url) if public_url else None
 

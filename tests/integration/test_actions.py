@@ -91,7 +91,7 @@ def test_alert_when_it_is_not_open_then_refused_and_nothing_changed(
     alert_id = add_alert(conn, AlertRow(host="h", state=state))
 
     with (
-        pytest.raises(ActionRefused, match="only an open alert|there is no alert"),
+        pytest.raises(ActionRefused, match=r"only an open alert|there is no alert"),
         acting(roof, limit_s=LIMIT_S) as connection,
     ):
         acknowledge(connection, alert_id, by="ada")
@@ -192,7 +192,7 @@ def _waits_for_a_lock(conn: Conn) -> bool:
     return found is not None
 
 
-def test_silence_when_created_then_listed_as_it_was_made(conn: Conn, roof: ActPool) -> None:
+def test_silence_when_created_then_listed_as_it_was_made(roof: ActPool) -> None:
     silence_id = create(roof, code=ProblemCode.OFFSET_HIGH, subject="192.0.2.1")
 
     with acting(roof, limit_s=LIMIT_S) as connection:

@@ -13,7 +13,7 @@ from ntp_checker.config.configuration import FILE_KEYS
 from ntp_checker.config.schema import file_schema
 from ntp_checker.config.show import mask_path, mask_url, show_lines
 from ntp_checker.errors import ConfigError
-from tests.settings_files import FULL
+from tests.settings_files import FULL, HASH
 
 SECRET = "hunter2"
 
@@ -109,6 +109,8 @@ GOOD = (
     "database_url: POSTGRES://u@h/db\npublic_url: https://ntp.example.org/x\nembedded: false\n",
     "interval_s: 0.1\npremake_days: 0\nlog_level: debug\nlisten: :80\ndata_dir: ~/x\n",
     "limits: {offset_warning_s: 1e-9, offset_critical_s: 1e9, sources_min: 0, stratum_warning: 15}",
+    "auth: basic\nauth_none_anywhere: false\nsecret_key: " + "k" * 32,
+    f"users: {{ada: {{password_hash: '{HASH}', role: act}}, bob: {{password_hash: '{HASH}'}}}}",
     "groups: {'NO': {limits: {}}}\nroles: {isolated: {}}\n",
 )
 BAD = (
@@ -132,6 +134,13 @@ BAD = (
     "database_url: mysql://h/db",
     "roles: {gps: {}}",
     "groups: {'-x': {}}",
+    "auth: perhaps",
+    "secret_key: " + "k" * 31,
+    "users: [ada]",
+    "users: {ada: {}}",
+    "users: {ada: {password_hash: hunter2}}",
+    f"users: {{ada: {{password_hash: '{HASH}', role: admin}}}}",
+    f"users: {{'a b': {{password_hash: '{HASH}'}}}}",
 )
 
 

@@ -26,7 +26,9 @@ LAYERS = (
         "targets",
         "codec",
         "empty_slot",
+        "passwords",
         "resources",
+        "secret_key",
         "schedule",
         "simulated",
     ),
@@ -65,7 +67,8 @@ LAYERS = (
     ("reload", "own_watch"),
     ("service", "web"),
     ("dashboard", "up", "demo"),
-    ("cli_alerts",),
+    ("cli_silences",),
+    ("cli_access", "cli_alerts"),
     ("cli",),
     ("__main__",),
 )
@@ -89,12 +92,15 @@ ONLY_SEES = {
         "errors",
         "config",
         "metrics",
+        "resources",
         "store.reads",
         "store.alert_reads",
         "store.offsets",
         "store.acting",
         "store.actions",
         "store.pool",
+        "store.tokens",
+        "passwords",
     ),
 }
 #: Pure modules: nothing foreign at all, but for what is named. orjson refuses NaN and lone
@@ -125,10 +131,13 @@ OWNERS = {
     "werkzeug": ("web",),
     "jinja2": ("web",),
     "gunicorn": ("web",),
-    "click": ("cli", "cli_alerts"),
+    "click": ("cli", "cli_access", "cli_alerts", "cli_silences"),
+    "argon2": ("passwords",),
+    "markdown_it": ("web.runbook",),
     "boto3": ("notify.ses",),
-    "botocore": ("notify.ses",),
+    "botocore": ("notify.ses", "notify.ses_suppressed"),
     "smtplib": ("notify.smtp",),
+    "apprise": ("notify.apprise",),
 }
 
 

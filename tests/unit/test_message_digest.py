@@ -21,6 +21,13 @@ def test_digest_when_hosts_are_lost_then_title_counts_them() -> None:
     assert message.title == "CRITICAL [500 alerts on 500 hosts] host unreachable (500)"
 
 
+def test_digest_when_composed_then_leads_to_all_and_to_what_to_do_about_the_worst() -> None:
+    text = make_message(*lost_hosts(2)).text
+
+    assert "Alerts: https://ntp.example.org/alerts\n" in text
+    assert "Runbook: https://ntp.example.org/runbook#host_unreachable" in text
+
+
 def test_digest_when_composed_then_has_no_thread() -> None:
     assert make_message(*lost_hosts(2)).thread_key is None
 

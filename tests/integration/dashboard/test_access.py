@@ -58,10 +58,10 @@ def planted_client(open_app, database_url: str) -> FlaskClient:
     return app.test_client()
 
 
-def test_route_when_its_view_has_no_policy_then_403(planted_client: FlaskClient) -> None:
+def test_route_when_its_view_has_no_policy_then_404(planted_client: FlaskClient) -> None:
     answer = planted_client.get("/unmarked")
 
-    assert answer.status_code == 403
+    assert answer.status_code == 404
     assert "seen" not in answer.text
 
 
