@@ -131,6 +131,7 @@ OWNERS = {
     "werkzeug": ("web",),
     "jinja2": ("web",),
     "gunicorn": ("web",),
+    "prometheus_client": ("metrics",),
     "click": ("cli", "cli_access", "cli_alerts", "cli_silences"),
     "argon2": ("passwords",),
     "markdown_it": ("web.runbook",),
