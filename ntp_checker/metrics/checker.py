@@ -132,14 +132,13 @@ class CheckerMetrics:
         """So many slots passed without a look."""
         self._missed.inc(slots)
 
-    def written(self, rows: int, transitions: Iterable[Transition]) -> None:
-        """A batch is in the database: new rows, and the steps of alerts that it brought about."""
+    def written(self, rows: int) -> None:
+        """A batch with so many new rows is in the database."""
         self._written.inc(rows)
         self._done.note("writer")
-        self.stepped(transitions)
 
     def stepped(self, transitions: Iterable[Transition]) -> None:
-        """These steps of alerts are in the database."""
+        """These steps of alerts were stored."""
         for transition in transitions:
             self._transitions.labels(transition.kind.value).inc()
 

@@ -94,8 +94,8 @@ class DatabaseCollector(Collector):
         text = "How long the first of them has been due."
         oldest = GaugeMetricFamily(f"{_P}outbox_oldest_age_seconds", text, labels=["channel"])
         alerts = GaugeMetricFamily(f"{_P}alerts_open", "Open alerts.", labels=["severity"])
-        text = "Days after today whose partition is there."
-        days = GaugeMetricFamily(f"{_P}partitions_ahead_days", text)
+        text = "Days after today that have their partition, up to the first gap."
+        days = GaugeMetricFamily(f"{_P}partitions_ahead", text)
         if state is not None:
             for channel in sorted({*self._channels, *state.waiting}):
                 found = state.waiting.get(channel)
