@@ -1,9 +1,12 @@
 """The checker's metrics and probes, as Prometheus and an orchestrator ask for them."""
 
+import re
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -158,3 +161,37 @@ def test_settings_when_a_broken_file_is_refused_then_told(
         after = value(monitor, "ntp_checker_config_last_reload_successful")
 
     assert (before, after) == (1, 0)
+
+
+def free_pair() -> int:
+    """A free port whose next one is free, too."""
+
+    def found() -> int | None:
+        port = free_tcp_port("127.0.0.1")
+        with suppress(OSError), socket.create_server(("127.0.0.1", port + 1)):
+            return port
+        return None
+
+    return wait_until(found, "two free ports side by side")
+
+
+def test_up_when_an_address_is_given_then_the_dashboards_metrics_are_on_the_next_port(
+    settings: dict[str, str],
+) -> None:
+    port = free_pair()
+    given = {**settings, "NTP_CHECKER_METRICS_LISTEN": f"127.0.0.1:{port}"}
+
+    def component(at: int) -> str | None:
+        with suppress(OSError):
+            _, body = read(f"http://127.0.0.1:{at}/metrics")
+            found = re.search(r'ntp_checker_build_info{component="(\w+)"', body.decode())
+            return found[1] if found else None
+        return None
+
+    with Service("up", settings=given):
+        served = [
+            wait_until(partial(component, at), f"port {at} is served", timeout_s=WAIT_S)
+            for at in (port, port + 1)
+        ]
+
+    assert served == ["checker", "dashboard"]
