@@ -4,6 +4,7 @@ Missing is None, never 0, -1 or "".
 """
 
 from ntp_checker.model.alert import (
+    CHECKER,
     Acknowledgement,
     Alert,
     AlertKey,
@@ -17,6 +18,7 @@ from ntp_checker.model.notice import (
     ChannelKind,
     ChannelSettings,
     Hours,
+    NewSilence,
     Notification,
     Route,
     Silence,
@@ -33,6 +35,7 @@ from ntp_checker.model.sample import (
     SourceStats,
     Tracking,
 )
+from ntp_checker.model.user import Auth, Scope, User
 from ntp_checker.model.verdict import (
     Evidence,
     JudgedSample,
@@ -42,6 +45,7 @@ from ntp_checker.model.verdict import (
     worst_status,
 )
 from ntp_checker.model.words import (
+    OWN_CODES,
     FailureKind,
     GpsMode,
     HasGps,
@@ -57,12 +61,15 @@ from ntp_checker.model.words import (
 )
 
 __all__ = [
+    "CHECKER",
     "DEFAULT_LIMITS",
+    "OWN_CODES",
     "Acknowledgement",
     "Alert",
     "AlertKey",
     "AlertPolicy",
     "AlertState",
+    "Auth",
     "Capture",
     "ChannelKind",
     "ChannelSettings",
@@ -79,6 +86,7 @@ __all__ = [
     "Judgement",
     "Leap",
     "Limits",
+    "NewSilence",
     "Notification",
     "Part",
     "ProblemCode",
@@ -87,6 +95,7 @@ __all__ = [
     "Route",
     "Sample",
     "Satellite",
+    "Scope",
     "Selection",
     "Severity",
     "Silence",
@@ -99,6 +108,7 @@ __all__ = [
     "Tracking",
     "Transition",
     "TransitionKind",
+    "User",
     "Verdict",
     "worst_status",
 ]

@@ -12,6 +12,7 @@ from ntp_checker.errors import RowsRefused, SendError, SendErrorKind, StoreError
 from ntp_checker.message import OutgoingMessage, clean_line
 from ntp_checker.model import Notification
 from ntp_checker.notify.channel import Channel
+from ntp_checker.outbox.health import ChannelHealth
 from ntp_checker.outbox.pace import BACKOFF_MAX_S, TokenBucket, backoff_s
 from ntp_checker.outbox.reach import OutboxReach
 from ntp_checker.store.notifications import (
@@ -60,6 +61,7 @@ class Lane:
         wake: Callable[[str], None],
     ) -> None:
         self.queued = asyncio.Event()  #: there may be something to send
+        self.health = ChannelHealth(channel.name)
         self._reach = reach
         self._channel = channel
         self._name = channel.name
@@ -146,6 +148,7 @@ class Lane:
             return await settle_accepted(conn, claimed, message, clean_line(answer))
 
         self._failures = 0
+        self.health.note_accepted()
         lost = await self._settle(settle)
         log.info(
             "message accepted",
@@ -167,11 +170,14 @@ class Lane:
         attempts = max(one.attempts for one in claimed)
         others = self._stand_ins(claimed) if _is_for_others(failure, attempts) else []
         is_taken_over = failure.kind is SendErrorKind.NEXT_CHANNEL and len(others) == len(claimed)
+        is_given_up = is_taken_over or failure.kind is SendErrorKind.PERMANENT
         message_id = None if message is None else message.message_id
         reason = clean_line(failure.detail)
+        now_s = asyncio.get_running_loop().time()
+        self.health.note_refused(reason, now_s, is_given_up=is_given_up)
 
         async def settle(conn: CheckerConnection) -> list[Claimed]:
-            if is_taken_over or failure.kind is SendErrorKind.PERMANENT:
+            if is_given_up:
                 lost = await settle_given_up(
                     conn, claimed, message_id=message_id, error_kind=failure.kind, error_text=reason
                 )
