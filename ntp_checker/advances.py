@@ -141,6 +141,7 @@ async def store_and_tell(
     if not made:
         return 0
     new = await store_advances(conn, made)
+    alerting.on_stored(new)
     if not new or not alerting.routes:
         return 0
     audiences = await read_audiences(conn, {group_of(alerting, one.key) for one in new}, alerting)
@@ -253,7 +254,9 @@ async def _tell_at_last(
                 one, alerts=[alert for alert, _ in kept], transitions=[step for _, step in kept]
             )
         )
-    new = {transition.event_id for transition in await store_advances(conn, made)}
+    stored = await store_advances(conn, made)
+    alerting.on_stored(stored)
+    new = {transition.event_id for transition in stored}
     return await queue(conn, [one for one in notifications if one.event_id in new])
 
 

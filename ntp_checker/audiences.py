@@ -1,11 +1,11 @@
 """Who may hear of transitions just now: what is configured, silenced, in a storm, unseen."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ntp_checker.blindness import Sight
-from ntp_checker.model import AlertKey, AlertPolicy, Route
+from ntp_checker.model import AlertKey, AlertPolicy, Route, Transition
 from ntp_checker.routing import STORM_KEY, Audience, Hold, is_storm, storm_hold
 from ntp_checker.store.audience import GroupNow, read_groups
 from ntp_checker.store.clock import read_clock
@@ -25,6 +25,8 @@ class Alerting:
     sight: Sight = field(default_factory=Sight)  #: of this checker, as of its last look
     #: Watched hosts by their IP addresses, as far as these are known.
     hosts_at: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    #: Told of each step that was stored; again, if its transaction had to be repeated.
+    on_stored: Callable[[Sequence[Transition]], None] = lambda _: None
 
 
 async def read_audiences(

@@ -10,7 +10,7 @@ from ntp_checker.model import Host
 from ntp_checker.notify.channel import Channel
 from ntp_checker.notify.opening import open_channel
 from ntp_checker.notify.ses import make_ses_client
-from ntp_checker.outbox import Compose, Fallbacks, Outbox
+from ntp_checker.outbox import Compose, Fallbacks, OnTried, Outbox
 from ntp_checker.store.clock import read_clock
 from ntp_checker.store.notice_details import HostDetails, read_details
 from ntp_checker.store.notifications import Claimed
@@ -40,6 +40,8 @@ def make_outbox(
     pool: CheckerPool,
     owner: str,
     alerting: Callable[[], Alerting],
+    *,
+    on_tried: OnTried = lambda _channel, _outcome: None,
 ) -> Outbox:
     """The outbox with its channels. Raises ConfigError."""
     return Outbox(
@@ -49,6 +51,7 @@ def make_outbox(
         owner=owner,
         messages_per_s={one.name: one.messages_per_s for one in settings.channels},
         fallbacks_of=_fallbacks(alerting),
+        on_tried=on_tried,
     )
 
 

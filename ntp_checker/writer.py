@@ -91,7 +91,9 @@ async def write_batch(
 class Writer:
     """Empties a spool into PostgreSQL for as long as the checker runs.
 
-    `alerting` is asked before each batch; `on_news` is called when there is something to be sent.
+    `alerting` is asked before each batch; `on_news` is called when there is something to be sent,
+    `on_written` after each batch with its number of new rows, `on_failed` when the database
+    did not take one.
     """
 
     def __init__(
@@ -101,11 +103,15 @@ class Writer:
         *,
         alerting: Callable[[], Alerting] = Alerting,
         on_news: Callable[[], None] = lambda: None,
+        on_written: Callable[[int], None] = lambda _: None,
+        on_failed: Callable[[], None] = lambda: None,
     ) -> None:
         self._spool = spool
         self._pool = pool
         self._alerting = alerting
         self._on_news = on_news
+        self._on_written = on_written
+        self._on_failed = on_failed
         self._is_away = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -209,10 +215,12 @@ class Writer:
             log.info("partitions were missing", days=[str(day) for day in sorted(days)])
             await create_days(conn, days)
             written = await write_batch(conn, rows, alerting)
+        self._on_written(written.rows)
         if written.notifications:
             self._on_news()
 
     def _note_away(self, err: StoreError) -> None:
+        self._on_failed()
         if not self._is_away:
             self._is_away = True
             log.warning("samples cannot be stored, they wait in the spool", reason=str(err))

@@ -10,6 +10,7 @@ import structlog
 
 from ntp_checker.errors import RowsRefused, SendError, SendErrorKind, StoreError
 from ntp_checker.message import OutgoingMessage, clean_line
+from ntp_checker.metrics import Delivery
 from ntp_checker.model import Notification
 from ntp_checker.notify.channel import Channel
 from ntp_checker.outbox.health import ChannelHealth
@@ -34,6 +35,8 @@ log = structlog.get_logger()
 Compose = Callable[[CheckerConnection, Sequence[Claimed]], Awaitable[OutgoingMessage]]
 #: The same transitions for the next channel, as far as there is one.
 StandIns = Callable[[Sequence[Claimed]], list[Notification]]
+#: Told of each attempt: the channel, and what came of it.
+OnTried = Callable[[str, Delivery], None]
 _Settle = Callable[[CheckerConnection], Awaitable[list[Claimed]]]
 
 POLL_S = 1.0
@@ -59,6 +62,7 @@ class Lane:
         messages_per_s: float,
         stand_ins: StandIns,
         wake: Callable[[str], None],
+        on_tried: OnTried,
     ) -> None:
         self.queued = asyncio.Event()  #: there may be something to send
         self.health = ChannelHealth(channel.name)
@@ -69,6 +73,7 @@ class Lane:
         self._owner = owner
         self._stand_ins = stand_ins
         self._wake = wake
+        self._on_tried = on_tried
         self._rate = TokenBucket(messages_per_s)
         self._failures = 0  #: in a row
         self._free_at_s = 0.0  #: of the loop's clock; nothing is tried before
@@ -149,6 +154,7 @@ class Lane:
 
         self._failures = 0
         self.health.note_accepted()
+        self._on_tried(self._name, Delivery.ACCEPTED)
         lost = await self._settle(settle)
         log.info(
             "message accepted",
@@ -171,6 +177,7 @@ class Lane:
         others = self._stand_ins(claimed) if _is_for_others(failure, attempts) else []
         is_taken_over = failure.kind is SendErrorKind.NEXT_CHANNEL and len(others) == len(claimed)
         is_given_up = is_taken_over or failure.kind is SendErrorKind.PERMANENT
+        self._on_tried(self._name, Delivery.GIVEN_UP if is_given_up else Delivery.RETRY)
         message_id = None if message is None else message.message_id
         reason = clean_line(failure.detail)
         now_s = asyncio.get_running_loop().time()
@@ -209,6 +216,7 @@ class Lane:
 
     async def _settle_fault(self, claimed: Sequence[Claimed], reason: str) -> None:
         """Each is tried again alone, so that only what is at fault stays behind."""
+        self._on_tried(self._name, Delivery.FAULT)
         delay_s = backoff_s(max(one.attempts for one in claimed))
 
         async def settle(conn: CheckerConnection) -> list[Claimed]:

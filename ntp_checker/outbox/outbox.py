@@ -8,7 +8,7 @@ import structlog
 from ntp_checker.errors import StoreError
 from ntp_checker.model import Notification
 from ntp_checker.notify.channel import Channel, KnowsSuppressed
-from ntp_checker.outbox.lane import Compose, Lane, pause
+from ntp_checker.outbox.lane import Compose, Lane, OnTried, pause
 from ntp_checker.outbox.reach import OutboxReach
 from ntp_checker.rules.own import ChannelState
 from ntp_checker.store.notifications import Claimed, give_up_unknown
@@ -43,6 +43,7 @@ class Outbox:
         owner: str,
         messages_per_s: Mapping[str, float] | None = None,
         fallbacks_of: Fallbacks = lambda _: (),
+        on_tried: OnTried = lambda _channel, _outcome: None,
     ) -> None:
         self._reach = OutboxReach(pool)
         self._fallbacks_of = fallbacks_of
@@ -56,6 +57,7 @@ class Outbox:
                 messages_per_s=(messages_per_s or {}).get(name, MESSAGES_PER_S),
                 stand_ins=self._stand_ins,
                 wake=self._wake_lane,
+                on_tried=on_tried,
             )
             for name, channel in channels.items()
         }

@@ -41,6 +41,8 @@ _CHROMIUM = Bundle(name="chromium", packages=("chromium", "fontconfig-config", "
 _PLUGINS = Bundle(name="plugins", single_packages=("monitoring-plugins-basic",))
 # Version 5 reads overlays as the present kubectl does; Debian 12 has none of it.
 _KUSTOMIZE = Bundle(name="kustomize", single_packages=("kustomize",), suite="trixie")
+# Go programs: nothing of what the package depends on is needed.
+_PROMETHEUS = Bundle(name="prometheus", single_packages=("prometheus",))
 _NSS_WRAPPER = Bundle(name="nss-wrapper", single_packages=("libnss-wrapper",))
 
 PARTS = {
@@ -55,6 +57,8 @@ PARTS = {
         Part(program="kustomize", bundle=_KUSTOMIZE, path="usr/bin/kustomize"),
         Part(program="gpsd", bundle=_GPSD, path="usr/sbin/gpsd"),
         Part(program="gpspipe", bundle=_GPSD, path="usr/bin/gpspipe"),
+        Part(program="prometheus", bundle=_PROMETHEUS, path="usr/bin/prometheus"),
+        Part(program="promtool", bundle=_PROMETHEUS, path="usr/bin/promtool"),
         Part(
             program="chromium",
             bundle=_CHROMIUM,
