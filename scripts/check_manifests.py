@@ -73,10 +73,8 @@ def main() -> int:
 def render_all(kustomize: Path, folder: Path) -> Iterator[tuple[str, Path | str]]:
     """Each rendering's name with its file, or with what kustomize has against it."""
     yield "root", _render(kustomize, ROOT, folder / "root.yaml")
-    yield (
-        "cert-manager",
-        _render(kustomize, ROOT / "deploy" / "cert-manager", folder / "cert-manager.yaml"),
-    )
+    for name in ("cert-manager", "monitoring"):
+        yield name, _render(kustomize, ROOT / "deploy" / name, folder / f"{name}.yaml")
     for component in sorted(path.name for path in COMPONENTS.iterdir()):
         place = folder / component
         place.mkdir()
