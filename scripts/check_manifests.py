@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from scripts.build_assets import node_command, npm_command
 from tests.rig.packages import PartMissingError
 from tests.rig.parts import find_part
 
@@ -127,7 +128,7 @@ def custom_mistakes(files: Sequence[Path]) -> list[str]:
         for name in ("package.json", "package-lock.json"):
             shutil.copy(SCHEMAS / name, place / name)
         subprocess.run(
-            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
+            [*npm_command(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
             cwd=place,
             check=True,
         )
@@ -136,7 +137,7 @@ def custom_mistakes(files: Sequence[Path]) -> list[str]:
         shutil.copy(SCHEMAS / name, place / name)
     lines = [json.dumps(resource, default=str) for resource in _resources(files)]
     told = subprocess.run(
-        ["node", "validate.js"],
+        [*node_command(), "validate.js"],
         cwd=place,
         input="\n".join(lines),
         capture_output=True,
