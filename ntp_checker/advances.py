@@ -33,6 +33,7 @@ __all__ = [
     "end_alerts_of_left",
     "end_hold",
     "store_and_tell",
+    "tell_at_last",
 ]
 
 #: What happened longer ago than this is told in one digest: a spool was replayed.
@@ -69,10 +70,8 @@ async def advance_alerts(
         for host_id, of_host in by_host.items()
     }
     queued = await store_and_tell(conn, [one for one in made if one.alerts], live, alerting)
-    at_last = [_at_last(of_host[-1], found[host_id]) for host_id, of_host in by_host.items()]
-    return queued + await _tell_at_last(
-        conn, [one for one in at_last if one.alerts], live, alerting
-    )
+    newest = [(of_host[-1], found[host_id]) for host_id, of_host in by_host.items()]
+    return queued + await tell_at_last(conn, newest, live, alerting)
 
 
 async def end_alerts_of_left(conn: CheckerConnection, owner: str, alerting: Alerting) -> int:
@@ -153,14 +152,12 @@ async def store_and_tell(
     for transition in new:
         audience = audiences[group_of(alerting, transition.key)]
         here = telling.setdefault((transition.key, transition.first_bad_slot_at), {})
-        found = notifications_of(
+        found = _notifications(
             transition,
             audience,
-            inhibited_by=explained.get(transition.event_id),
-            told={**told[transition.event_id], **here},
+            explained.get(transition.event_id),
+            {**told[transition.event_id], **here},
         )
-        if audience.at - transition.slot_at > OLD_NEWS and not _is_held(found, audience):
-            found = [_as_old_news(one, audience.at) for one in found]
         here |= {
             one.channel: Told(until_at=one.not_before_at, group_key=one.group_key)
             for one in found
@@ -178,12 +175,13 @@ async def _note_withheld(
     notifications: Sequence[Notification],
 ) -> None:
     """Afterwards each open alert whose last telling was held back from everybody says so."""
-    is_held_back = {found.event_id: found.suppressed_by is not None for found in notifications}
+    all_of_them = {one.event_id for one in notifications}
+    go_out = {one.event_id for one in notifications if one.suppressed_by is None}
     # Of an alert the last counts: transitions come in order.
     held = {
-        (transition.key, transition.first_bad_slot_at): is_held_back[transition.event_id]
+        (transition.key, transition.first_bad_slot_at): transition.event_id not in go_out
         for transition in new
-        if transition.event_id in is_held_back
+        if transition.event_id in all_of_them
     }
     noted = []
     for one in made:
@@ -211,17 +209,18 @@ def _at_last(sample: StorableSample, state: HostAlerts) -> StorableAdvance:
     )
 
 
-async def _tell_at_last(
+async def tell_at_last(
     conn: CheckerConnection,
-    at_last: Sequence[StorableAdvance],
+    newest: Sequence[tuple[StorableSample, HostAlerts]],
     live: Mapping[str, Sequence[Alert]],
     alerting: Alerting,
 ) -> int:
     """Tells of withheld alerts that nothing holds back any more; the others stay as they are.
 
-    A silence may end for many at once: then they wait for each other, as in a storm. How many
-    notifications were queued.
+    Given is each host's newest sample, and its alerts after it. A silence may end for many at once:
+    then they wait for each other, as in a storm. How many notifications were queued.
     """
+    at_last = [one for one in (_at_last(*pair) for pair in newest) if one.alerts]
     if not at_last or not alerting.routes:
         return 0
     groups = {group_of(alerting, alert.key) for one in at_last for alert in one.alerts}
@@ -240,13 +239,11 @@ async def _tell_at_last(
     for one in at_last:
         kept = []
         for alert, transition in zip(one.alerts, one.transitions, strict=True):
-            found = notifications_of(
-                transition,
-                audiences[group_of(alerting, alert.key)],
-                inhibited_by=explained.get(transition.event_id),
-                told={},
+            audience = audiences[group_of(alerting, alert.key)]
+            found = _notifications(
+                transition, audience, explained.get(transition.event_id), told={}
             )
-            if found and all(notification.suppressed_by is None for notification in found):
+            if any(notification.suppressed_by is None for notification in found):
                 kept.append((alert, transition))
                 notifications += found
         made.append(
@@ -258,6 +255,16 @@ async def _tell_at_last(
     alerting.on_stored(stored)
     new = {transition.event_id for transition in stored}
     return await queue(conn, [one for one in notifications if one.event_id in new])
+
+
+def _notifications(
+    transition: Transition, audience: Audience, inhibited_by: str | None, told: Mapping[str, Told]
+) -> list[Notification]:
+    """Who hears of it; of what happened long ago in one digest."""
+    found = notifications_of(transition, audience, inhibited_by=inhibited_by, told=told)
+    if audience.at - transition.slot_at > OLD_NEWS and not _is_held(found, audience):
+        return [_as_old_news(one, audience.at) for one in found]
+    return found
 
 
 def _is_held(found: Sequence[Notification], audience: Audience) -> bool:
