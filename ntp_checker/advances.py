@@ -1,7 +1,7 @@
 """From stored samples to alerts and what is to be told of them: in the samples' transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ntp_checker.alerting import advance, close_all, settle
@@ -36,16 +36,25 @@ class Alerting:
     group_of: Mapping[str, str] = field(default_factory=dict)  #: by host; without those of none
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advanced:
+    """What a batch of samples came to."""
+
+    notifications: int = 0  #: that were queued
+    #: By its number, each host's alerts as they are now; None: neither live nor recent ones.
+    hosts: Mapping[int, HostAlerts | None] = field(default_factory=dict)
+
+
 async def advance_alerts(
     conn: CheckerConnection, samples: Sequence[StorableSample], alerting: Alerting
-) -> int:
+) -> Advanced:
     """Takes these new samples of held leases into their hosts' alerts, each host's in order.
 
-    Before `latest` moves. How many notifications were queued; they, the transitions and the
-    alerts are there when the transaction commits.
+    Before `latest` moves. The notifications, the transitions and the alerts are there when the
+    transaction commits.
     """
     if not samples:
-        return 0
+        return Advanced()
     by_host: dict[int, list[StorableSample]] = {}
     for sample in samples:
         by_host.setdefault(sample.host_id, []).append(sample)
@@ -56,7 +65,14 @@ async def advance_alerts(
         for host_id, of_host in by_host.items()
     ]
     live = {one.host_id: list(found[one.host_id].live.values()) for one in made}
-    return await _store_and_tell(conn, [one for one in made if one.alerts], live, alerting)
+    queued = await _store_and_tell(conn, [one for one in made if one.alerts], live, alerting)
+    return Advanced(
+        notifications=queued,
+        hosts={
+            host_id: _as_of(found[host_id], of_host[-1].slot_at)
+            for host_id, of_host in by_host.items()
+        },
+    )
 
 
 async def end_alerts_of_left(conn: CheckerConnection, owner: str, alerting: Alerting) -> int:
@@ -102,6 +118,12 @@ def _advance_host(
         alerts=alerts,
         transitions=transitions,
     )
+
+
+def _as_of(state: HostAlerts, slot_at: datetime) -> HostAlerts | None:
+    if not state.live and not state.recent:
+        return None
+    return replace(state, judged_until_at=max(state.judged_until_at or slot_at, slot_at))
 
 
 async def _store_and_tell(

@@ -2,23 +2,26 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 
 import structlog
 
-from ntp_checker.advances import Alerting, advance_alerts
+from ntp_checker.advances import Advanced, Alerting, advance_alerts
 from ntp_checker.codec import decode
 from ntp_checker.empty_slot import empty_slot
 from ntp_checker.errors import PartitionMissing, RowsRefused, StoreError
+from ntp_checker.known_alerts import Known
 from ntp_checker.model import FailureKind, JudgedSample
+from ntp_checker.store.heard import with_hearers
 from ntp_checker.store.hosts import host_ids
 from ntp_checker.store.partitions import create_days
 from ntp_checker.store.pool import CheckerConnection, CheckerPool, store_errors
 from ntp_checker.store.present import lock_leases, store_present
 from ntp_checker.store.samples import StorableSample, insert_samples, mark_dirty
+from ntp_checker.store.silences import read_rules
 from ntp_checker.store.spool import Spool, SpoolRow
 
 log = structlog.get_logger()
@@ -48,6 +51,7 @@ class Written:
 
     rows: int  #: that were new
     notifications: int  #: that are now to be sent
+    known: Known | None = None  #: of alerts; None where nobody is to be told of any
 
 
 async def write_batch(
@@ -61,7 +65,8 @@ async def write_batch(
     changes nothing, so an answer that was lost is no harm. Raises PartitionMissing, RowsRefused
     (one of them at least can never be stored) and StoreError; then nothing has changed.
     """
-    notifications = 0
+    known: Known | None = None
+    advanced = Advanced()
     with store_errors():
         async with conn.transaction():
             ids = await host_ids(conn, (row.judged.sample.host for row in rows))
@@ -80,12 +85,27 @@ async def write_batch(
                 await mark_dirty(conn, new)
                 held = await lock_leases(conn, new)
                 if alerting is not None:
-                    notifications = await advance_alerts(conn, held, alerting)
+                    advanced = await advance_alerts(conn, held, alerting)
+                    if alerting.routes:
+                        known = await _read_known(conn, advanced, ids, rows)
                 await store_present(conn, held)
             except ValueError as err:
                 # A value that no column can take is found before the server sees it.
                 raise RowsRefused(str(err)) from err
-    return Written(rows=len(new), notifications=notifications)
+    return Written(rows=len(new), notifications=advanced.notifications, known=known)
+
+
+async def _read_known(
+    conn: CheckerConnection, advanced: Advanced, ids: Mapping[str, int], rows: Sequence[WriterRow]
+) -> Known:
+    names = {host_id: name for name, host_id in ids.items()}
+    states = {host_id: state for host_id, state in advanced.hosts.items() if state is not None}
+    known = await with_hearers(conn, states, names)
+    first_at = min(row.judged.sample.slot_at for row in rows)
+    return Known(
+        hosts={names[host_id]: known.get(names[host_id]) for host_id in advanced.hosts},
+        silences=tuple(await read_rules(conn, first_at)),
+    )
 
 
 class Writer:
@@ -107,6 +127,7 @@ class Writer:
         self._alerting = alerting
         self._on_news = on_news
         self._is_away = False
+        self._known: list[Known] = []  #: what the database said of alerts, of the rows in hand
 
     async def run(self, stop: asyncio.Event) -> None:
         """Returns DRAIN_S after `stop` at the latest; what is not stored then stays spooled."""
@@ -129,6 +150,7 @@ class Writer:
         Raises StoreError if the database or the spool could not; the rows are then still there.
         """
         rows = await self._spool.read_uncommitted(BATCH_ROWS)
+        self._known.clear()
         if rows:
             try:
                 async with asyncio.timeout(BATCH_TIMEOUT_S):
@@ -137,7 +159,7 @@ class Writer:
                             await self._store(conn, rows)
             except TimeoutError as err:
                 raise StoreError(f"no answer within {BATCH_TIMEOUT_S:g} s") from err
-            await self._spool.mark_committed([row.row_id for row in rows])
+            await self._spool.mark_committed([row.row_id for row in rows], self._known)
         return len(rows)
 
     async def _write_until(self, stop: asyncio.Event) -> None:
@@ -209,6 +231,8 @@ class Writer:
             log.info("partitions were missing", days=[str(day) for day in sorted(days)])
             await create_days(conn, days)
             written = await write_batch(conn, rows, alerting)
+        if written.known is not None:
+            self._known.append(written.known)
         if written.notifications:
             self._on_news()
 

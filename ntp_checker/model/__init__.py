@@ -20,6 +20,7 @@ from ntp_checker.model.notice import (
     Notification,
     Route,
     Silence,
+    SilenceRule,
     SmtpSecurity,
 )
 from ntp_checker.model.sample import (
@@ -90,6 +91,7 @@ __all__ = [
     "Selection",
     "Severity",
     "Silence",
+    "SilenceRule",
     "SmtpSecurity",
     "Source",
     "SourceMode",

@@ -85,6 +85,15 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceRule:
+    """A silence as it was set: once, or again and again."""
+
+    silence: Silence  #: the first time, or the only one
+    recurrence: str | None = None  #: RFC 5545 rule of its beginnings; None: once
+    time_zone: str | None = None  #: whose wall clock the rule goes by; None: once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
     """One transition for one channel."""
 

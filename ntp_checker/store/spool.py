@@ -18,8 +18,10 @@ import structlog
 from ntp_checker.codec import encode
 from ntp_checker.empty_slot import empty_slot
 from ntp_checker.errors import StoreError
+from ntp_checker.known_alerts import Known
 from ntp_checker.model import FailureKind, JudgedSample
 from ntp_checker.store.queries import load_queries
+from ntp_checker.store.spool_copy import SpoolCopy
 from ntp_checker.store.spool_file import lock_file, open_file, used_bytes
 from ntp_checker.store.spool_thinner import Thinner
 from ntp_checker.store.sqlite_thread import SqliteThread
@@ -75,6 +77,7 @@ class Spool:
         self._depth: int = conn.execute(self._sql["depth"]).fetchone()[0]
         self._oldest_at_s = self._read_oldest(conn)
         self._purged_at_s = self._now_s()
+        self.copy = SpoolCopy(conn)
         self._thread = SqliteThread(conn, name=f"spool {path}")
         self._thinner = Thinner(self._thread, self._sql, max_bytes=max_bytes)
 
@@ -167,25 +170,30 @@ class Spool:
             for row_id, host, slot_us, lease_epoch, payload in found
         ]
 
-    async def mark_committed(self, row_ids: Sequence[int]) -> None:
-        """Notes that PostgreSQL has these. They are deleted KEEP_COMMITTED_S later.
+    async def mark_committed(self, row_ids: Sequence[int], known: Iterable[Known] = ()) -> None:
+        """Notes that PostgreSQL has these, and what it said of alerts then, batch by batch.
 
-        At once where the file is too full for the note: else it could never be emptied again.
+        They are deleted KEEP_COMMITTED_S later; at once where the file is too full for the note:
+        else it could never be emptied again.
         """
         at_s = self._now_s()
+        change = self.copy.change_to(known)
         marks = [{"id": row_id, "at_s": at_s} for row_id in row_ids]
 
         def mark(conn: sqlite3.Connection) -> tuple[int, float | None]:
             marked = conn.executemany(self._sql["mark_committed"], marks).rowcount
+            self.copy.write(conn, change)
             return marked, self._read_oldest(conn)
 
         def delete(conn: sqlite3.Connection) -> tuple[int, float | None]:
             deleted = conn.executemany(self._sql["delete_committed"], marks).rowcount
+            self.copy.write(conn, change)
             return deleted, self._read_oldest(conn)
 
         def note(outcome: tuple[int, float | None]) -> None:
             marked, self._oldest_at_s = outcome
             self._depth -= marked
+            self.copy.note(change)
 
         try:
             await self._thread.run(mark, note)
@@ -194,6 +202,14 @@ class Spool:
             await self._thread.run(delete, note)
         if at_s - self._purged_at_s >= PURGE_EVERY_S:
             await self.purge()
+
+    async def read_known(self) -> Known:
+        """What the database said last of alerts, as of what is marked as committed.
+
+        Raises StoreError, ValueError if another program wrote in the file.
+        """
+        known: Known = await self._thread.run(self.copy.read)
+        return known
 
     async def set_aside(self, rows: Iterable[tuple[SpoolRow, str]]) -> None:
         """Keeps payloads that PostgreSQL refused, each with the reason, for a person to look at."""

@@ -33,3 +33,14 @@ CREATE TABLE IF NOT EXISTS lease (
     host  TEXT PRIMARY KEY,
     epoch INTEGER NOT NULL
 ) WITHOUT ROWID;
+-- What the database said last of a host's alerts; hosts without any have no row. It is as of the
+-- host's rows that are marked as committed: both change in one transaction.
+CREATE TABLE IF NOT EXISTS known_alert (
+    host    TEXT PRIMARY KEY,
+    payload BLOB NOT NULL -- JSON
+) WITHOUT ROWID;
+-- The silences that held or were to come.
+CREATE TABLE IF NOT EXISTS known_silence (
+    is_only INTEGER PRIMARY KEY DEFAULT 1 CHECK (is_only = 1),
+    payload BLOB NOT NULL -- JSON
+);
