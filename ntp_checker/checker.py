@@ -24,6 +24,7 @@ from ntp_checker.store.clock import read_clock
 from ntp_checker.store.hosts import hosts_with_gps, note_configs, note_gps, sync_hosts
 from ntp_checker.store.leases import take_all
 from ntp_checker.store.migrate import init_or_check
+from ntp_checker.store.notifications import Claimed
 from ntp_checker.store.pool import CheckerPool, store_errors
 from ntp_checker.store.spool import Spool
 from ntp_checker.targets import LOCAL
@@ -54,7 +55,7 @@ class Checker:
     spool: Spool
     pool: CheckerPool
     writer: Writer
-    outbox: Outbox
+    outbox: Outbox[Claimed]
     clock: Clock = field(default_factory=Clock)
     #: Lease epoch by host name, before the database was reached that of the last run. Of a host
     #: that is new it is 0: such rows are stored, and leave what is true now to who holds the lease.

@@ -6,11 +6,11 @@ from functools import cache
 from ntp_checker.advances import Alerting
 from ntp_checker.config import Settings
 from ntp_checker.message import AlertNotice, OutgoingMessage, compose
-from ntp_checker.model import Host
+from ntp_checker.model import Due, Host
 from ntp_checker.notify.channel import Channel
 from ntp_checker.notify.opening import open_channel
 from ntp_checker.notify.ses import make_ses_client
-from ntp_checker.outbox import Compose, Fallbacks, Outbox
+from ntp_checker.outbox import Compose, DatabaseOutbox, Fallbacks, Outbox
 from ntp_checker.store.clock import read_clock
 from ntp_checker.store.notice_details import HostDetails, read_details
 from ntp_checker.store.notifications import Claimed
@@ -40,13 +40,11 @@ def make_outbox(
     pool: CheckerPool,
     owner: str,
     alerting: Callable[[], Alerting],
-) -> Outbox:
+) -> Outbox[Claimed]:
     """The outbox with its channels. Raises ConfigError."""
     return Outbox(
-        pool,
+        DatabaseOutbox(pool, make_compose(settings), owner=owner),
         open_channels(settings),
-        make_compose(settings),
-        owner=owner,
         messages_per_s={one.name: one.messages_per_s for one in settings.channels},
         fallbacks_of=_fallbacks(alerting),
     )
@@ -86,7 +84,7 @@ def _notice(claimed: Claimed, details: Mapping[int, HostDetails]) -> AlertNotice
 def _fallbacks(alerting: Callable[[], Alerting]) -> Fallbacks:
     """The channels that stand in, in the order of the routes that name the claim's own."""
 
-    def fallbacks_of(claimed: Claimed) -> Sequence[str]:
+    def fallbacks_of(claimed: Due) -> Sequence[str]:
         return [
             channel
             for route in alerting().routes

@@ -16,6 +16,7 @@ from ntp_checker.model.host import DEFAULT_LIMITS, Host, Limits
 from ntp_checker.model.notice import (
     ChannelKind,
     ChannelSettings,
+    Due,
     Hours,
     Notification,
     Route,
@@ -67,6 +68,7 @@ __all__ = [
     "Capture",
     "ChannelKind",
     "ChannelSettings",
+    "Due",
     "Evidence",
     "Failure",
     "FailureKind",

@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 
 from ntp_checker.message.notice import OutgoingMessage
-from ntp_checker.model import Alert, Notification, Severity, Transition, TransitionKind
+from ntp_checker.model import Due, Notification, Severity, Transition, TransitionKind
 from ntp_checker.store.alerts import alert_from_row
 from ntp_checker.store.arrays import integer_array, text_array
 from ntp_checker.store.pool import CheckerConnection
@@ -33,18 +33,12 @@ UNKNOWN_CHANNEL = "unknown_channel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class Claimed(Due):
     """A notification that is ours to send until the claim lapses."""
 
     notification_id: int
     claim_epoch: int
-    channel: str
-    group_key: str
-    attempts: int  #: this one included
     host_id: int
-    group: str | None  #: the host's
-    transition: Transition
-    alert: Alert  #: as it is now
 
 
 async def queue(conn: CheckerConnection, notifications: Iterable[Notification]) -> int:
