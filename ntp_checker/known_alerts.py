@@ -23,7 +23,7 @@ class KnownAlert:
 class KnownHost:
     """One host's alerts."""
 
-    judged_until_at: datetime  #: slot of the last sample that they were advanced by
+    judged_until_at: datetime | None  #: slot of the last sample taken in; None before the first
     alerts: tuple[KnownAlert, ...]
 
 

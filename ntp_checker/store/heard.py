@@ -1,38 +1,56 @@
-"""A host's alerts with those who heard of them, for whoever can't ask the database later. Async."""
+"""What the spool is to know of alerts, should the database go away after this batch. Async."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from ntp_checker.known_alerts import KnownAlert, KnownHost
+from ntp_checker.known_alerts import Known, KnownAlert, KnownHost
 from ntp_checker.model import Alert, AlertKey, AlertState, ProblemCode
 from ntp_checker.store.alerts import HostAlerts
 from ntp_checker.store.arrays import integer_array
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.queries import load_queries
+from ntp_checker.store.silences import read_rules
 
 #: By host's number, code, subject and first bad slot: the channels as `KnownAlert` has them.
 _Heard = dict[tuple[int, AlertKey, datetime], dict[str, datetime | None]]
 
 
-async def with_hearers(
-    conn: CheckerConnection, states: Mapping[int, HostAlerts], names: Mapping[int, str]
-) -> dict[str, KnownHost]:
-    """These alerts by the host's name, `names` being by number, with who heard of each so far."""
-    asked = [host_id for host_id, state in states.items() if any(map(_may_end, _all(state)))]
-    heard = await _read_heard(conn, asked, names) if asked else {}
-    return {
-        names[host_id]: KnownHost(
-            judged_until_at=state.judged_until_at,
-            alerts=tuple(
-                KnownAlert(
-                    alert=alert, told=heard.get((host_id, alert.key, alert.first_bad_slot_at), {})
-                )
-                for alert in _all(state)
-            ),
-        )
+async def read_known(
+    conn: CheckerConnection,
+    states: Mapping[int, HostAlerts | None],
+    ids: Mapping[str, int],
+    at: datetime,
+) -> Known:
+    """These hosts' alerts with who heard of each so far, and the silences that are not over `at`.
+
+    `states` are by the host's number, `ids` the numbers by name.
+    """
+    names = {host_id: name for name, host_id in ids.items()}
+    asked = [
+        host_id
         for host_id, state in states.items()
-        if state.judged_until_at is not None
-    }
+        if state is not None and any(map(_may_end, _all(state)))
+    ]
+    heard = await _read_heard(conn, asked, names) if asked else {}
+    return Known(
+        hosts={
+            names[host_id]: None if state is None else _known_host(host_id, state, heard)
+            for host_id, state in states.items()
+        },
+        silences=tuple(await read_rules(conn, at)),
+    )
+
+
+def _known_host(host_id: int, state: HostAlerts, heard: _Heard) -> KnownHost:
+    return KnownHost(
+        judged_until_at=state.judged_until_at,
+        alerts=tuple(
+            KnownAlert(
+                alert=alert, told=heard.get((host_id, alert.key, alert.first_bad_slot_at), {})
+            )
+            for alert in _all(state)
+        ),
+    )
 
 
 def _all(state: HostAlerts) -> Iterable[Alert]:

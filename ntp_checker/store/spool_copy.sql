@@ -12,9 +12,5 @@ DELETE FROM known_alert WHERE host = :host;
 SELECT payload FROM known_silence;
 
 -- name: put_silences
-INSERT INTO known_silence (payload) VALUES (:payload)
+INSERT INTO known_silence (is_only, payload) VALUES (1, :payload)
 ON CONFLICT (is_only) DO UPDATE SET payload = excluded.payload;
-
--- name: newest_committed
--- Of each host; those of the last minute at least are there.
-SELECT host, max(slot_us) FROM sample WHERE committed_at_s IS NOT NULL GROUP BY host;
