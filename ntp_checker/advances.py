@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from ntp_checker.alerting import advance, close_all, settle
 from ntp_checker.model import Alert, AlertKey, AlertPolicy, Notification, Route, Transition
@@ -45,13 +46,20 @@ class Advanced:
     hosts: Mapping[int, HostAlerts | None] = field(default_factory=dict)
 
 
+#: By transition, whom it was told already, or was to be.
+Decided = Mapping[UUID, Sequence[Notification]]
+
+
 async def advance_alerts(
-    conn: CheckerConnection, samples: Sequence[StorableSample], alerting: Alerting
+    conn: CheckerConnection,
+    samples: Sequence[StorableSample],
+    alerting: Alerting,
+    decided: Decided,
 ) -> Advanced:
     """Takes these new samples of held leases into their hosts' alerts, each host's in order.
 
-    Before `latest` moves. The notifications, the transitions and the alerts are there when the
-    transaction commits.
+    Before `latest` moves. Who hears of what is `decided` already stays as it is. The notifications,
+    the transitions and the alerts are there when the transaction commits.
     """
     if not samples:
         return Advanced()
@@ -65,7 +73,9 @@ async def advance_alerts(
         for host_id, of_host in by_host.items()
     ]
     live = {one.host_id: list(found[one.host_id].live.values()) for one in made}
-    queued = await _store_and_tell(conn, [one for one in made if one.alerts], live, alerting)
+    queued = await _store_and_tell(
+        conn, [one for one in made if one.alerts], live, alerting, decided
+    )
     return Advanced(
         notifications=queued,
         hosts={
@@ -96,7 +106,7 @@ async def end_alerts_of_left(conn: CheckerConnection, owner: str, alerting: Aler
                 transitions=ended.transitions,
             )
         )
-    return await _store_and_tell(conn, made, {}, alerting)
+    return await _store_and_tell(conn, made, {}, alerting, {})
 
 
 def _advance_host(
@@ -131,6 +141,7 @@ async def _store_and_tell(
     made: Sequence[StorableAdvance],
     live: Mapping[int, Sequence[Alert]],
     alerting: Alerting,
+    decided: Decided,
 ) -> int:
     if not made:
         return 0
@@ -146,14 +157,16 @@ async def _store_and_tell(
     for transition in new:
         audience = audiences[_group(alerting, transition.key)]
         here = telling.setdefault((transition.key, transition.first_bad_slot_at), {})
-        found = notifications_of(
-            transition,
-            audience,
-            inhibited_by=inhibitor(transition.key, live.get(host_of[transition.event_id], ())),
-            told={**told[transition.event_id], **here},
-        )
-        if audience.at - transition.slot_at > OLD_NEWS:
-            found = [_as_old_news(one, audience.at) for one in found]
+        found = list(decided.get(transition.event_id, ()))
+        if not found:
+            found = notifications_of(
+                transition,
+                audience,
+                inhibited_by=inhibitor(transition.key, live.get(host_of[transition.event_id], ())),
+                told={**told[transition.event_id], **here},
+            )
+            if audience.at - transition.slot_at > OLD_NEWS:
+                found = [as_old_news(one, audience.at) for one in found]
         here |= {one.channel: one.not_before_at for one in found if one.suppressed_by is None}
         notifications += found
     return await queue(conn, notifications)
@@ -184,8 +197,8 @@ def _group(alerting: Alerting, key: AlertKey) -> str:
     return alerting.group_of.get(key.host, "")
 
 
-def _as_old_news(notification: Notification, now_at: datetime) -> Notification:
-    """In one digest with all else that happened while nobody could be told."""
+def as_old_news(notification: Notification, now_at: datetime) -> Notification:
+    """To be told in one digest with all else that happened while nobody could be told."""
     waits_until_at = now_at + OLD_NEWS_HOLD
     return Notification(
         event_id=notification.event_id,

@@ -18,17 +18,15 @@ from ntp_checker.cycle import RawKeeper, StatusLog, run_cycle
 from ntp_checker.errors import SchemaMismatch, StoreError
 from ntp_checker.gaps import SlotLog, fill_since_last_run, spool_missed
 from ntp_checker.model import HasGps, Host, Sample
-from ntp_checker.outbox import Outbox
 from ntp_checker.schedule import Clock
 from ntp_checker.store.clock import read_clock
 from ntp_checker.store.hosts import hosts_with_gps, note_configs, note_gps, sync_hosts
 from ntp_checker.store.leases import take_all
 from ntp_checker.store.migrate import init_or_check
-from ntp_checker.store.notifications import Claimed
 from ntp_checker.store.pool import CheckerPool, store_errors
 from ntp_checker.store.spool import Spool
 from ntp_checker.targets import LOCAL
-from ntp_checker.telling import alerting_of
+from ntp_checker.telling import Telling, alerting_of
 from ntp_checker.writer import Writer
 
 log = structlog.get_logger()
@@ -55,8 +53,8 @@ class Checker:
     spool: Spool
     pool: CheckerPool
     writer: Writer
-    outbox: Outbox[Claimed]
-    clock: Clock = field(default_factory=Clock)
+    telling: Telling
+    clock: Clock
     #: Lease epoch by host name, before the database was reached that of the last run. Of a host
     #: that is new it is 0: such rows are stored, and leave what is true now to who holds the lease.
     epochs: dict[str, int] = field(init=False)

@@ -18,13 +18,13 @@ from ntp_checker.maintenance import maintain_once
 from ntp_checker.reload import follow_settings
 from ntp_checker.resources import command_name
 from ntp_checker.rollup import run_rollups
-from ntp_checker.schedule import Slots
+from ntp_checker.schedule import Clock, Slots
 from ntp_checker.simulated import is_simulated
 from ntp_checker.store.migrate import init_or_check
 from ntp_checker.store.partitions import PartitionOutcome
 from ntp_checker.store.pool import CheckerPool, open_checker_pool
 from ntp_checker.store.spool import Spool
-from ntp_checker.telling import make_outbox
+from ntp_checker.telling import make_telling, open_channels
 from ntp_checker.watch import Watch, make_probe
 from ntp_checker.writer import Writer
 
@@ -144,7 +144,7 @@ async def _monitor(settings: Settings, url: str, file: SettingsFile) -> None:
         stop_writing = asyncio.Event()
         async with asyncio.TaskGroup() as writing:
             writing.create_task(checker.writer.run(stop_writing))
-            writing.create_task(checker.outbox.run(stop_writing))
+            writing.create_task(checker.telling.run(stop_writing))
             try:
                 await _watch(checker, stop, file)
             finally:
@@ -236,14 +236,31 @@ def _make_checker(settings: Settings, url: str, spool: Spool, pool: CheckerPool)
     def alerting() -> Alerting:
         return checker.alerting
 
-    outbox = make_outbox(settings, pool, spool.owner, alerting)
+    clock = Clock()
+    telling = make_telling(
+        settings,
+        open_channels(settings),
+        pool,
+        spool,
+        alerting=alerting,
+        hosts=lambda: {host.name for host in checker.hosts},
+        now=clock.now,
+        away_s=lambda: checker.settings.database_away_s,
+    )
     checker = Checker(
         settings=settings,
         url=url,
         hosts=hosts_to_watch(settings),
         spool=spool,
         pool=pool,
-        writer=Writer(spool, pool, alerting=alerting, on_news=outbox.wake),
-        outbox=outbox,
+        writer=Writer(
+            spool,
+            pool,
+            alerting=alerting,
+            on_news=telling.outbox.wake,
+            stand_in=telling.standby,
+        ),
+        telling=telling,
+        clock=clock,
     )
     return checker

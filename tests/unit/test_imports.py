@@ -23,6 +23,7 @@ LAYERS = (
         "targets",
         "codec",
         "known_alerts",
+        "notes",
         "empty_slot",
         "resources",
         "schedule",
@@ -51,6 +52,7 @@ LAYERS = (
         "check",
         "trust",
     ),
+    ("standby",),
     ("telling",),
     ("embedded", "embedded_guardian", "report", "checker", "watch"),
     ("reload",),
@@ -104,6 +106,7 @@ OWNERS = {
     "sqlite3": (
         "store.spool",
         "store.spool_copy",
+        "store.spool_notes",
         "store.spool_file",
         "store.spool_thinner",
         "store.sqlite_thread",
