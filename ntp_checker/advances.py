@@ -11,7 +11,7 @@ from ntp_checker.routing import Audience, hold_of, inhibitor, notifications_of
 from ntp_checker.store.alerts import HostAlerts, StorableAdvance, read_live, store_advances
 from ntp_checker.store.audience import read_groups, read_left_hosts
 from ntp_checker.store.clock import read_clock
-from ntp_checker.store.notifications import queue, read_told
+from ntp_checker.store.notifications import OLD_NEWS_KEY, queue, read_told
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.samples import StorableSample
 from ntp_checker.store.silences import read_in_force
@@ -19,7 +19,6 @@ from ntp_checker.transitions import FLAPPING_WINDOW
 
 #: What happened longer ago than this is told in one digest: a spool was replayed.
 OLD_NEWS = timedelta(minutes=5)
-OLD_NEWS_KEY = "what happened meanwhile"
 #: How long a digest waits for the batches after this one.
 OLD_NEWS_HOLD = timedelta(seconds=20)
 

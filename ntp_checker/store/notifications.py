@@ -26,6 +26,8 @@ CLAIM_S = 60.0
 CLAIM_LIMIT = 1_000
 #: What could not be told for this long goes into one digest, whatever its group.
 LATE_S = 300.0
+#: Group of what happened while nobody could be told: in that digest, too.
+OLD_NEWS_KEY = "what happened meanwhile"
 #: `error_kind` of what failed by a fault of ours: sent alone from then on, it harms no other.
 INTERNAL_ERROR = "internal"
 #: `error_kind` of what was queued for a channel that the settings no longer have.
@@ -112,6 +114,7 @@ async def claim(
                 "limit": limit,
                 "claim_s": claim_s,
                 "late_s": LATE_S,
+                "old_news_key": OLD_NEWS_KEY,
                 "alone_kind": INTERNAL_ERROR,
             },
         )

@@ -52,10 +52,11 @@ SELECT earlier.given_id, told.channel,
  GROUP BY earlier.given_id, told.channel;
 
 -- name: claim
--- What shares a message: one group; what has been late for long, whatever its group; and nothing
--- with what a fault of ours kept back. Of these what has been due for longest, whole: whoever has
--- its first row has them all, and what another sender holds at this moment is passed by. What
--- failed goes to the end of the line.
+-- What shares a message: one group; what has been late for long, whatever its group, and old news,
+-- which wait for each other while more of them are coming in; and nothing with what a fault of ours
+-- kept back. Of these what has been due for longest, whole: whoever has its first row has them all,
+-- and what another sender holds at this moment is passed by. What failed goes to the end of the
+-- line.
 WITH due AS (
     SELECT notification.notification_id,
            coalesce(notification.retry_at, notification.not_before_at) AS due_at,
@@ -63,6 +64,7 @@ WITH due AS (
                 THEN format('alone %%s', notification.notification_id)
                 WHEN notification.not_before_at
                      < statement_timestamp() - make_interval(secs => %(late_s)s)
+                     OR notification.group_key = %(old_news_key)s
                 THEN 'late'
                 ELSE format('group %%s', notification.group_key) END AS message_key
       FROM metrics.notification AS notification
@@ -72,6 +74,18 @@ WITH due AS (
        AND (notification.retry_at IS NULL OR notification.retry_at <= statement_timestamp())
        AND (notification.state = 'waiting'
             OR notification.claimed_until_at <= statement_timestamp())
+       AND (notification.group_key <> %(old_news_key)s
+            OR notification.not_before_at
+               < statement_timestamp() - make_interval(secs => %(late_s)s)
+            OR NOT EXISTS (
+                   SELECT
+                     FROM metrics.notification AS coming
+                    WHERE coming.channel = notification.channel
+                      AND coming.state = 'waiting'
+                      AND coming.group_key = %(old_news_key)s
+                      AND coming.not_before_at > statement_timestamp()
+                      AND coming.not_before_at
+                          <= statement_timestamp() + make_interval(secs => %(late_s)s)))
 ),
 placed AS (
     SELECT due.notification_id, due.message_key,

@@ -22,6 +22,7 @@ from ntp_checker.store.notifications import (
     CLAIM_LIMIT,
     INTERNAL_ERROR,
     LATE_S,
+    OLD_NEWS_KEY,
     UNKNOWN_CHANNEL,
 )
 from ntp_checker.store.queries import load_queries
@@ -71,6 +72,7 @@ class SpoolNotes:
             "now_us": microseconds(now),
             "late_us": microseconds(now - timedelta(seconds=LATE_S)),
             "alone_kind": INTERNAL_ERROR,
+            "old_news_key": OLD_NEWS_KEY,
         }
 
         def claim(conn: sqlite3.Connection) -> list[tuple[Any, ...]]:

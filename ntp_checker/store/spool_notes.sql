@@ -7,16 +7,23 @@ VALUES (:event_id, :channel, :group_key, :state, :not_before_us, :error_text, :s
 ON CONFLICT (event_id, channel) DO NOTHING;
 
 -- name: due
--- What shares a message, as the database's outbox has it: one group; what has been late for long;
--- and nothing with what a fault of ours kept back.
+-- What shares a message, as the database's outbox has it: one group; what has been late for long,
+-- and old news, which wait for more of them; nothing with what a fault of ours kept back.
 SELECT note_id, channel, group_key, state, attempts, message_id, not_before_us, error_kind,
        error_text, settled_us, subject,
        CASE WHEN error_kind = :alone_kind THEN 'alone ' || note_id
-            WHEN not_before_us < :late_us THEN 'late'
+            WHEN not_before_us < :late_us OR group_key = :old_news_key THEN 'late'
             ELSE 'group ' || group_key END AS message_key
   FROM note
  WHERE channel = :channel AND state = 'waiting' AND not_before_us <= :now_us
    AND coalesce(retry_us, 0) <= :now_us
+   AND (group_key <> :old_news_key
+        OR not_before_us < :late_us
+        OR NOT EXISTS (SELECT 1 FROM note AS coming
+                        WHERE coming.channel = note.channel AND coming.state = 'waiting'
+                          AND coming.group_key = :old_news_key
+                          AND coming.not_before_us > :now_us
+                          AND coming.not_before_us <= 2 * :now_us - :late_us))
  ORDER BY coalesce(retry_us, not_before_us), note_id;
 
 -- name: count_attempt
