@@ -1,7 +1,7 @@
 # make run: everything it takes to see a page. make test: everything it takes to trust a change.
 .POSIX:
 .NOTPARALLEL:
-.PHONY: run demo test check kills outage away fuzz bench rig rollups-proof lock assets venv dev clean
+.PHONY: run demo test check kills outage away storms fuzz bench rig rollups-proof lock assets venv dev clean
 
 PYTHON = .venv/bin/python
 LOCK = $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -58,6 +58,11 @@ bench: dev
 # 20 kills instead of the 5 that `make test` does; prints how many buckets differ.
 rollups-proof: dev
 	NTP_CHECKER_ROLLUP_KILLS=20 $(PYTHON) -m pytest -q -s tests/integration/test_rollups_proof.py
+
+# 500 hosts at 10 s, and 10,000 transitions within a minute; `make test` takes 60 at 2 s. Prints the messages.
+storms: dev
+	NTP_CHECKER_STORM_HOSTS=500 NTP_CHECKER_STORM_INTERVAL_S=10 $(PYTHON) -m pytest -q -s --timeout 1200 \
+		tests/integration/test_storms.py
 
 rig: dev
 	@exec $(PYTHON) -m tests.rig

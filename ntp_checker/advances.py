@@ -6,34 +6,44 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from ntp_checker.alerting import advance, close_all, settle
-from ntp_checker.model import Alert, AlertKey, AlertPolicy, Notification, Route, Transition
-from ntp_checker.routing import Audience, hold_of, inhibitor, notifications_of
+from ntp_checker.audiences import (
+    Alerting,
+    group_of,
+    in_storm,
+    read_audiences,
+    unless_old_news,
+    unseen_key,
+)
+from ntp_checker.blindness import Sight
+from ntp_checker.explanations import read_explanations
+from ntp_checker.model import (
+    Alert,
+    AlertKey,
+    AlertPolicy,
+    AlertState,
+    Notification,
+    Transition,
+)
+from ntp_checker.routing import Told, is_storm, notifications_of
 from ntp_checker.store.alerts import HostAlerts, StorableAdvance, read_live, store_advances
-from ntp_checker.store.audience import read_groups, read_left_hosts
+from ntp_checker.store.audience import read_left_hosts, read_withheld
 from ntp_checker.store.clock import read_clock
-from ntp_checker.store.notifications import OLD_NEWS_KEY, queue, read_told
+from ntp_checker.store.holds import settle_held
+from ntp_checker.store.notifications import queue, read_told
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.samples import StorableSample
-from ntp_checker.store.silences import read_in_force
-from ntp_checker.transitions import FLAPPING_WINDOW
+from ntp_checker.transitions import FLAPPING_WINDOW, told_at_last, withheld
 
-#: What happened longer ago than this is told in one digest: a spool was replayed.
-OLD_NEWS = timedelta(minutes=5)
-#: How long a digest waits for the batches after this one.
-OLD_NEWS_HOLD = timedelta(seconds=20)
-
+__all__ = [
+    "Alerting",
+    "advance_alerts",
+    "advance_host",
+    "end_alerts_of_left",
+    "end_hold",
+    "store_and_tell",
+]
 
 NO_LONGER_WATCHED = "no longer watched"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alerting:
-    """What is configured of alerts."""
-
-    policy: AlertPolicy = field(default_factory=AlertPolicy)
-    routes: tuple[Route, ...] = ()
-    interval_s: float = 30.0  #: between two looks at a host
-    group_of: Mapping[str, str] = field(default_factory=dict)  #: by host; without those of none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,17 +78,26 @@ async def advance_alerts(
     first_at = min(sample.slot_at for sample in samples)
     found = await read_live(conn, by_host, closed_since_at=first_at - FLAPPING_WINDOW)
     made = [
-        _advance_host(host_id, of_host, found[host_id], alerting.policy)
+        advance_host(host_id, of_host, found[host_id], alerting.policy)
         for host_id, of_host in by_host.items()
     ]
-    live = {one.host_id: list(found[one.host_id].live.values()) for one in made}
-    queued = await _store_and_tell(
+    live = {
+        of_host[0].judged.sample.host: list(found[host_id].live.values())
+        for host_id, of_host in by_host.items()
+    }
+    queued, held_back = await _store_and_tell(
         conn, [one for one in made if one.alerts], live, alerting, decided
     )
+    at_last = [_at_last(of_host[-1], found[host_id]) for host_id, of_host in by_host.items()]
+    queued_at_last, told_of = await _tell_at_last(
+        conn, [one for one in at_last if one.alerts], live, alerting
+    )
+    for one in (*held_back, *told_of):
+        found[one.host_id].live.update({alert.key: alert for alert in one.alerts})
     return Advanced(
-        notifications=queued,
+        notifications=queued + queued_at_last,
         hosts={
-            host_id: _as_of(found[host_id], of_host[-1].slot_at)
+            host_id: found[host_id].as_of(of_host[-1].slot_at)
             for host_id, of_host in by_host.items()
         },
     )
@@ -105,13 +124,21 @@ async def end_alerts_of_left(conn: CheckerConnection, owner: str, alerting: Aler
                 transitions=ended.transitions,
             )
         )
-    return await _store_and_tell(conn, made, {}, alerting, {})
+    return await store_and_tell(conn, made, {}, alerting)
 
 
-def _advance_host(
+async def end_hold(conn: CheckerConnection, sight: Sight) -> tuple[int, int]:
+    """Sight is steady: what waited because this checker was blind goes now, in one message.
+
+    But for alerts that are over: of them nobody hears. How many go, and how many do not.
+    """
+    return await settle_held(conn, unseen_key(sight), "the checker was blind")
+
+
+def advance_host(
     host_id: int, samples: Sequence[StorableSample], state: HostAlerts, policy: AlertPolicy
 ) -> StorableAdvance:
-    """Afterwards `state` is as of the last sample."""
+    """What these samples make of a host's alerts; afterwards `state` is as of the last one."""
     alerts: list[Alert] = []
     transitions: list[Transition] = []
     for sample in samples:
@@ -129,80 +156,144 @@ def _advance_host(
     )
 
 
-def _as_of(state: HostAlerts, slot_at: datetime) -> HostAlerts | None:
-    if not state.live and not state.recent:
-        return None
-    return replace(state, judged_until_at=max(state.judged_until_at or slot_at, slot_at))
+async def store_and_tell(
+    conn: CheckerConnection,
+    made: Sequence[StorableAdvance],
+    live: Mapping[str, Sequence[Alert]],
+    alerting: Alerting,
+) -> int:
+    """Stores these and queues what is to be told of them; how many notifications that were.
+
+    `live` are, by host, the alerts that are live now: one may explain another.
+    """
+    queued, _ = await _store_and_tell(conn, made, live, alerting, {})
+    return queued
 
 
 async def _store_and_tell(
     conn: CheckerConnection,
     made: Sequence[StorableAdvance],
-    live: Mapping[int, Sequence[Alert]],
+    live: Mapping[str, Sequence[Alert]],
     alerting: Alerting,
     decided: Decided,
-) -> int:
+) -> tuple[int, Sequence[StorableAdvance]]:
+    """The same; and the alerts that were held back from everybody, as they are now."""
     if not made:
-        return 0
-    host_of = {one.event_id: advance.host_id for advance in made for one in advance.transitions}
+        return 0, ()
     new = await store_advances(conn, made)
     if not new or not alerting.routes:
-        return 0
-    audiences = await _audiences(conn, {_group(alerting, one.key) for one in new}, alerting)
+        return 0, ()
+    audiences = await read_audiences(conn, {group_of(alerting, one.key) for one in new}, alerting)
     told = await read_told(conn, (one.event_id for one in new))
+    explained = await read_explanations(conn, new, live, alerting.hosts_at)
     notifications: list[Notification] = []
     #: By alert: whom this very batch tells of it, in the order of its transitions.
-    telling: dict[tuple[AlertKey, datetime], dict[str, datetime | None]] = {}
+    telling: dict[tuple[AlertKey, datetime], dict[str, Told]] = {}
     for transition in new:
-        audience = audiences[_group(alerting, transition.key)]
+        audience = audiences[group_of(alerting, transition.key)]
         here = telling.setdefault((transition.key, transition.first_bad_slot_at), {})
         found = list(decided.get(transition.event_id, ()))
         if not found:
             found = notifications_of(
                 transition,
                 audience,
-                inhibited_by=inhibitor(transition.key, live.get(host_of[transition.event_id], ())),
+                inhibited_by=explained.get(transition.event_id),
                 told={**told[transition.event_id], **here},
             )
-            if audience.at - transition.slot_at > OLD_NEWS:
-                found = [as_old_news(one, audience.at) for one in found]
-        here |= {one.channel: one.not_before_at for one in found if one.suppressed_by is None}
+            found = unless_old_news(found, transition, audience)
+        here |= {
+            one.channel: Told(until_at=one.not_before_at, group_key=one.group_key)
+            for one in found
+            if one.suppressed_by is None
+        }
         notifications += found
-    return await queue(conn, notifications)
+    held_back = await _note_withheld(conn, made, new, notifications)
+    return await queue(conn, notifications), held_back
 
 
-async def _audiences(
-    conn: CheckerConnection, groups: set[str], alerting: Alerting
-) -> Mapping[str, Audience]:
-    """By group."""
-    now_at = await read_clock(conn)
-    silences = await read_in_force(conn, now_at)
-    lately = timedelta(seconds=alerting.interval_s)
-    found = await read_groups(conn, groups, opened_since_at=now_at - lately)
-    audiences = {}
-    for group in groups:
-        hold = hold_of(found[group].alerts, found[group].hosts, alerting.interval_s)
-        audiences[group] = Audience(
-            routes=alerting.routes,
-            silences=silences,
-            group=group or None,
-            at=now_at,
-            hold_until_at=None if hold is None else now_at + hold,
-        )
-    return audiences
+async def _note_withheld(
+    conn: CheckerConnection,
+    made: Sequence[StorableAdvance],
+    new: Sequence[Transition],
+    notifications: Sequence[Notification],
+) -> Sequence[StorableAdvance]:
+    """Afterwards each open alert whose last telling was held back from everybody says so: these."""
+    is_held_back = {found.event_id: found.suppressed_by is not None for found in notifications}
+    # Of an alert the last counts: transitions come in order.
+    held = {
+        (transition.key, transition.first_bad_slot_at): is_held_back[transition.event_id]
+        for transition in new
+        if transition.event_id in is_held_back
+    }
+    noted = []
+    for one in made:
+        newest = {(alert.key, alert.first_bad_slot_at): alert for alert in one.alerts}
+        alerts = [
+            withheld(alert)
+            for identity, alert in newest.items()
+            if alert.state is AlertState.OPEN and held.get(identity)
+        ]
+        noted.append(replace(one, alerts=alerts, transitions=()))
+    await store_advances(conn, noted)
+    return noted
 
 
-def _group(alerting: Alerting, key: AlertKey) -> str:
-    return alerting.group_of.get(key.host, "")
-
-
-def as_old_news(notification: Notification, now_at: datetime) -> Notification:
-    """To be told in one digest with all else that happened while nobody could be told."""
-    waits_until_at = now_at + OLD_NEWS_HOLD
-    return Notification(
-        event_id=notification.event_id,
-        channel=notification.channel,
-        group_key=OLD_NEWS_KEY,
-        not_before_at=max(notification.not_before_at or waits_until_at, waits_until_at),
-        suppressed_by=notification.suppressed_by,
+def _at_last(sample: StorableSample, state: HostAlerts) -> StorableAdvance:
+    """What would be told of a host's withheld alerts with its newest sample."""
+    steps = []
+    if state.judged_until_at is None or sample.slot_at > state.judged_until_at:
+        found = (told_at_last(alert, sample.slot_at) for alert in state.live.values())
+        steps = [step for step in found if step is not None]
+    return StorableAdvance(
+        host_id=sample.host_id,
+        lease_epoch=sample.lease_epoch,
+        alerts=[alert for alert, _ in steps],
+        transitions=[transition for _, transition in steps if transition is not None],
     )
+
+
+async def _tell_at_last(
+    conn: CheckerConnection,
+    at_last: Sequence[StorableAdvance],
+    live: Mapping[str, Sequence[Alert]],
+    alerting: Alerting,
+) -> tuple[int, Sequence[StorableAdvance]]:
+    """Tells of withheld alerts that nothing holds back any more; the others stay as they are.
+
+    A silence may end for many at once: then they wait for each other, as in a storm. How many
+    notifications were queued, and those alerts as they are now.
+    """
+    if not at_last or not alerting.routes:
+        return 0, ()
+    groups = {group_of(alerting, alert.key) for one in at_last for alert in one.alerts}
+    audiences = dict(await read_audiences(conn, groups, alerting))
+    lately = timedelta(seconds=alerting.interval_s)
+    first_at = min(alert.last_slot_at for one in at_last for alert in one.alerts)
+    many = await read_withheld(conn, groups, told_since_at=first_at - lately)
+    for group in groups:
+        if is_storm(many[group], 0):
+            audiences[group] = in_storm(audiences[group], alerting)
+    explained = await read_explanations(
+        conn, [step for one in at_last for step in one.transitions], live, alerting.hosts_at
+    )
+    made: list[StorableAdvance] = []
+    notifications: list[Notification] = []
+    for one in at_last:
+        kept = []
+        for alert, transition in zip(one.alerts, one.transitions, strict=True):
+            found = notifications_of(
+                transition,
+                audiences[group_of(alerting, alert.key)],
+                inhibited_by=explained.get(transition.event_id),
+                told={},
+            )
+            if found and all(notification.suppressed_by is None for notification in found):
+                kept.append((alert, transition))
+                notifications += found
+        made.append(
+            replace(
+                one, alerts=[alert for alert, _ in kept], transitions=[step for _, step in kept]
+            )
+        )
+    new = {transition.event_id for transition in await store_advances(conn, made)}
+    return await queue(conn, [one for one in notifications if one.event_id in new]), made

@@ -6,23 +6,28 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
 
-from ntp_checker.advances import Alerting, end_alerts_of_left
+from ntp_checker.addresses import AddressBook
+from ntp_checker.advances import Alerting, end_alerts_of_left, end_hold
+from ntp_checker.blindness import Blindness, has_answered
 from ntp_checker.collect.probe import Probe
 from ntp_checker.config import Settings
 from ntp_checker.cycle import RawKeeper, StatusLog, run_cycle
 from ntp_checker.errors import SchemaMismatch, StoreError
 from ntp_checker.gaps import SlotLog, fill_since_last_run, spool_missed
 from ntp_checker.model import HasGps, Host, Sample
+from ntp_checker.outbox import Outbox
 from ntp_checker.schedule import Clock
+from ntp_checker.sightings import Sightings
 from ntp_checker.store.clock import read_clock
-from ntp_checker.store.hosts import hosts_with_gps, note_configs, note_gps, sync_hosts
+from ntp_checker.store.hosts import FLEET_ID, hosts_with_gps, note_configs, note_gps, sync_hosts
 from ntp_checker.store.leases import take_all
 from ntp_checker.store.migrate import init_or_check
+from ntp_checker.store.notifications import Claimed
 from ntp_checker.store.pool import CheckerPool, store_errors
 from ntp_checker.store.spool import Spool
 from ntp_checker.targets import LOCAL
@@ -61,6 +66,7 @@ class Checker:
     status_log: StatusLog = field(default_factory=StatusLog)
     slot_log: SlotLog = field(default_factory=SlotLog)
     raw_keeper: RawKeeper = field(default_factory=RawKeeper)
+    sightings: Sightings = field(default_factory=Sightings)
     #: Numbers of hosts whose leases we took, by name.
     _leased: dict[str, int] = field(default_factory=dict, init=False)
     #: Numbers of hosts whose slots before this run are still to be looked through, by name.
@@ -69,8 +75,13 @@ class Checker:
     _gps_known: set[str] = field(default_factory=set, init=False)
     #: Learnt by us, and not in the database yet.
     _gps_learnt: set[str] = field(default_factory=set, init=False)
-    #: What is in force of alerts.
+    #: What is in force of alerts, but for what we see.
     alerting: Alerting = field(init=False)
+    #: Whether it is we who see nothing.
+    blindness: Blindness = field(init=False)
+    addresses: AddressBook = field(default_factory=AddressBook)
+    #: What waits for our sight may go.
+    _sees_again: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     #: The database was told of our hosts and settings as they are.
     _is_registered: bool = field(default=False, init=False)
     #: There is something to tell the database.
@@ -79,6 +90,22 @@ class Checker:
     def __post_init__(self) -> None:
         self.epochs = self.spool.epochs
         self.alerting = alerting_of(self.settings, self.hosts)
+        self.blindness = Blindness(
+            self.spool.owner,
+            interval_s=self.settings.interval_s,
+            settle_looks=self.alerting.policy.good_looks + 1,
+        )
+        self.addresses.watch(self.hosts)
+
+    @property
+    def outbox(self) -> Outbox[Claimed]:
+        """What waits in the database goes out by it."""
+        return self.telling.outbox
+
+    @property
+    def alerting_now(self) -> Alerting:
+        """What is in force of alerts, with what we see just now, and where."""
+        return replace(self.alerting, sight=self.blindness.sight, hosts_at=self.addresses.hosts_at)
 
     async def register(self) -> None:
         """Makes our hosts known, takes the leases of new ones, takes over the database's clock.
@@ -93,7 +120,8 @@ class Checker:
                 await note_configs(connection, hosts, ids, interval_s=interval_s)
                 self._gps_known = await hosts_with_gps(connection, ids)
                 new = {name: host_id for name, host_id in ids.items() if name not in self._leased}
-                taken = await take_all(connection, self.spool.owner, new.values())
+                wanted = (FLEET_ID, *new.values())
+                taken = await take_all(connection, self.spool.owner, wanted)
                 async with connection.transaction():
                     await end_alerts_of_left(connection, self.spool.owner, self.alerting)
         await self.follow_clock()
@@ -109,12 +137,17 @@ class Checker:
         """Other settings and hosts are in force from now on; stay_registered tells the database."""
         self.settings, self.hosts = settings, hosts
         self.alerting = alerting_of(settings, hosts)
+        self.blindness.interval_s = settings.interval_s
+        self.blindness.settle_looks = self.alerting.policy.good_looks + 1
+        self.addresses.watch(hosts)
         names = {host.name for host in hosts}
         for name in self._leased.keys() - names:  # one that comes back begins anew
             del self._leased[name]
             self._unfilled.pop(name, None)
             self.slot_log.forget(name)
             self.raw_keeper.forget(name)
+            self.blindness.forget(name)
+            self.sightings.forget(name)
         self._is_registered = False
         self._has_news.set()
 
@@ -146,6 +179,26 @@ class Checker:
                 raise
             except StoreError as error:
                 log.debug("database not told", reason=str(error))
+
+    async def end_holds(self) -> None:
+        """Lets go what waited for our sight, each time that it is steady again. Never ends."""
+        while True:
+            await self._sees_again.wait()
+            if self.blindness.sight.since_at is not None:  # lost again meanwhile
+                self._sees_again.clear()
+                continue
+            try:
+                with store_errors():
+                    async with self.pool.connection() as connection, connection.transaction():
+                        told, suppressed = await end_hold(connection, self.blindness.sight)
+            except StoreError as error:
+                log.debug("what waits for our sight still waits", reason=str(error))
+                await asyncio.sleep(random.uniform(*REGISTER_RETRY_S))  # noqa: S311 - spreads load
+                continue
+            self._sees_again.clear()
+            if told or suppressed:
+                log.info("hosts are seen again", told=told, suppressed=suppressed)
+                self.outbox.wake()
 
     async def _tell_database(self) -> None:
         if not self._is_registered:
@@ -187,9 +240,15 @@ class Checker:
         lease_epoch = self.epochs.get(host.name, 0)
         missed = self.slot_log.begin(host.name, self.settings.interval_s, slot_at)
         await spool_missed(self.spool, host.name, missed, lease_epoch)
+
+        async def noted_look(at: datetime) -> Sample:
+            sample = await look(at)
+            self._note_sight(sample)
+            return sample
+
         judged = await run_cycle(
             probe,
-            look,
+            noted_look,
             slot_at,
             gps_interval_s=self.settings.gps_interval_s,
             lease_epoch=lease_epoch,
@@ -198,7 +257,14 @@ class Checker:
         )
         self.slot_log.note(host.name, slot_at)
         self.status_log.note(judged)
+        self.sightings.note(host, judged, self.clock.wall_offset_s())
         self._note_gps(probe)
+
+    def _note_sight(self, sample: Sample) -> None:
+        """Before the sample is spooled: the writer never knows less of our sight than it does."""
+        is_answered = has_answered(sample)
+        if self.blindness.note(sample.host, sample.slot_at, is_answered=is_answered):
+            self._sees_again.set()
 
     def _note_gps(self, probe: Probe) -> None:
         """A host found to have GPS is told to the database, that a restart finds it so."""

@@ -11,6 +11,7 @@ import orjson
 from rich.console import Console
 
 from ntp_checker import __version__
+from ntp_checker.cli_access import token, user
 from ntp_checker.cli_alerts import alerts
 from ntp_checker.collect.failures import say_detail
 from ntp_checker.collect.restricted import SCRIPT_PATH
@@ -18,6 +19,7 @@ from ntp_checker.config import (
     CONFIG_VARIABLE,
     Settings,
     SettingsFile,
+    check_listen,
     load_configuration,
     load_settings,
 )
@@ -176,7 +178,9 @@ def config_check(file: str | None) -> None:
 
     FILE stands in for the one that NTP_CHECKER_CONFIG names.
     """
-    hosts = load_configuration(_environ_with(file)).settings.hosts
+    settings = load_configuration(_environ_with(file)).settings
+    check_listen(settings)
+    hosts = settings.hosts
     click.echo(f"ok, {len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}")
 
 
@@ -201,7 +205,8 @@ def _environ_with(file: str | None) -> Mapping[str, str]:
     return os.environ if file is None else {**os.environ, CONFIG_VARIABLE: file}
 
 
-cli.add_command(alerts)
+for commands in (alerts, user, token):
+    cli.add_command(commands)
 
 
 @cli.group()

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ntp_checker.cli_silences import ack, silence, silences, unsilence
 from ntp_checker.config import load_settings
 from ntp_checker.errors import ConfigError
 from ntp_checker.logs import configure_logging
@@ -25,7 +26,11 @@ _UNBOUND_WIDTH = 1_000
 
 @click.group()
 def alerts() -> None:
-    """What is open, and whether people would hear of it."""
+    """What is open, who has it, and whether people would hear of it."""
+
+
+for _command in (ack, silence, silences, unsilence):
+    alerts.add_command(_command)
 
 
 @alerts.command("list")
@@ -50,17 +55,20 @@ def list_alerts(state: str | None) -> None:
         click.echo("no alert is open" if state is None else "there was never an alert")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("STATE", "HOST", "PROBLEM", "OPENED", "REASON"):
+    for heading in ("NO.", "STATE", "HOST", "PROBLEM", "OPENED", "TAKEN ON BY", "REASON"):
         table.add_column(heading, overflow="fold")
     for alert in found:
         is_open = alert.state is AlertState.OPEN
         word = alert.severity.value if is_open else "closed"
         # Text, not str: what a host prints must not be taken for markup.
+        taken_on = alert.acknowledgement
         table.add_row(
+            str(alert.alert_id),
             Text(word.upper(), style=_STYLES[alert.severity] if is_open else "dim"),
             Text(alert.host),
             Text(f"{alert.code} {alert.subject}".strip()),
             Text(f"{alert.opened_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
+            Text("" if taken_on is None else taken_on.by),
             Text(alert.reason),
         )
     Console(width=None if sys.stdout.isatty() else _UNBOUND_WIDTH).print(table)

@@ -1,19 +1,26 @@
 """`ntp-checker dashboard`: pages and API over the database, and nothing else."""
 
+import secrets
+
 from ntp_checker import __version__
-from ntp_checker.config import Settings
+from ntp_checker.config import Settings, check_sign_in
+from ntp_checker.model import Auth
 from ntp_checker.resources import command_name
+from ntp_checker.secret_key import kept_secret_key
 from ntp_checker.service import database
 from ntp_checker.simulated import is_simulated
-from ntp_checker.store.pool import open_reader_pool
+from ntp_checker.store.pool import open_act_pool, open_reader_pool
 from ntp_checker.web import create_app
+from ntp_checker.web.basic import Passwords
 from ntp_checker.web.server import serve
 
 
 def run_dashboard(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises ConfigError, StoreError where it can't start."""
+    check_sign_in(settings)
     with database(settings) as url:
         read_url = settings.database_read_url or url
+        secret_key = _secret_key(settings)
         # The mark speaks for the folder's own database, for no other.
         simulated = (
             settings.database_url is None and read_url == url and is_simulated(settings.data_dir)
@@ -21,6 +28,9 @@ def run_dashboard(settings: Settings) -> None:
         serve(
             lambda: create_app(
                 read_pool=open_reader_pool(read_url),
+                act_pool=open_act_pool(url),
+                passwords=Passwords(settings.users) if settings.sign_in is Auth.BASIC else None,
+                secret_key=secret_key,
                 interval_s=settings.interval_s,
                 version=__version__,
                 command=command_name(),
@@ -30,3 +40,12 @@ def run_dashboard(settings: Settings) -> None:
             settings.listen.host,
             settings.listen.port,
         )
+
+
+def _secret_key(settings: Settings) -> str:
+    if settings.secret_key is not None:
+        return settings.secret_key
+    if settings.embedded:
+        return kept_secret_key(settings.data_dir)
+    # Where nobody signs in, what is lost at a restart is a form that stands open.
+    return secrets.token_hex(32)

@@ -73,6 +73,15 @@ class RowsRefused(StoreError):
     """A value among these rows that PostgreSQL never takes; the writer finds which row it is."""
 
 
+class ActionRefused(NtpCheckerError):
+    """What a person asked for can't be done; ends at the form, in the answer or on the terminal."""
+
+    def __init__(self, text: str, *, field: str | None = None, is_unknown: bool = False) -> None:
+        super().__init__(text)
+        self.field = field  #: which of the given things is at fault; None: none of them
+        self.is_unknown = is_unknown  #: what it was to be done with does not exist
+
+
 class SendErrorKind(StrEnum):
     """What can be done about a message that a channel did not take."""
 

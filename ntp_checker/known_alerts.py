@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import TypeAdapter, ValidationError
 
 from ntp_checker.model import Alert, SilenceRule
+from ntp_checker.routing import Told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,9 +15,7 @@ class KnownAlert:
     """An alert that is live, or closed less than a day ago."""
 
     alert: Alert
-    #: The channels that heard of it, each with the time until which its last notification waits;
-    #: None where that is gone.
-    told: Mapping[str, datetime | None]
+    told: Mapping[str, Told]  #: the channels that heard of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

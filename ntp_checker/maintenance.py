@@ -5,6 +5,7 @@ import asyncio
 import structlog
 
 from ntp_checker.errors import StoreError
+from ntp_checker.store.alert_archive import prune_alerts
 from ntp_checker.store.archive import prune_archive
 from ntp_checker.store.partitions import PartitionOutcome, maintain
 from ntp_checker.store.pool import CheckerPool, store_errors
@@ -15,7 +16,7 @@ log = structlog.get_logger()
 MAINTENANCE_INTERVAL_S = 3_600.0
 RETRY_S = 60.0
 RUN_TIMEOUT_S = 120.0
-#: How long rollups, evidence and changes of sources are kept.
+#: How long rollups, evidence, changes of sources, and alerts that ended are kept.
 ARCHIVE_DAYS = 400
 
 
@@ -31,6 +32,7 @@ async def maintain_once(
                         conn, retention_days=retention_days, premake_days=premake_days
                     )
                     pruned = await prune_archive(conn, archive_days=archive_days)
+                    pruned |= await prune_alerts(conn, archive_days=archive_days)
     except TimeoutError as err:
         raise StoreError(f"no answer within {RUN_TIMEOUT_S:g} s") from err
     for outcome in outcomes:

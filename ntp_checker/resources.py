@@ -1,7 +1,8 @@
-"""Where this installation has its command, and the SQL that lies at a checkout's root."""
+"""Where this installation has its command, its SQL and its runbook."""
 
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ntp_checker.errors import ConfigError
@@ -9,7 +10,8 @@ from ntp_checker.errors import ConfigError
 COMMAND = "ntp-checker"
 _PACKAGE = Path(__file__).resolve().parent
 #: the wheel's own copies first: a checkout has none, an installed wheel has nothing beside it
-_PLACES = (_PACKAGE / "_sql", _PACKAGE.parent)
+_SQL_PLACES = (_PACKAGE / "_sql", _PACKAGE.parent)
+_DOCS_PLACES = (_PACKAGE / "_docs", _PACKAGE.parent / "docs")
 
 
 def command_name() -> str:
@@ -28,7 +30,16 @@ def sql_path(name: str) -> Path:
 
     Raises ConfigError if the installation lacks it.
     """
-    for place in _PLACES:
+    return _find(name, _SQL_PLACES)
+
+
+def runbook_path() -> Path:
+    """Absolute path of `runbook.md`. Raises ConfigError if the installation lacks it."""
+    return _find("runbook.md", _DOCS_PLACES)
+
+
+def _find(name: str, places: Sequence[Path]) -> Path:
+    for place in places:
         path = place / name
         if path.exists():
             return path

@@ -1,10 +1,11 @@
 """Who is told of a transition: routes, hours, silences, inhibition, grouping. Pure."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from ntp_checker.model import (
+    CHECKER,
     Alert,
     AlertKey,
     AlertState,
@@ -23,11 +24,27 @@ STORM_ALERTS = 5
 STORM_RATIO = 0.05
 #: How long a storm's alerts wait for each other at most.
 MAX_HOLD_S = 30.0
+#: A host's third bad look comes up to an interval after the first host's, and a moment later it is
+#: stored: the last of them is to be in time, too.
+HOLD_MARGIN_S = 2.0
+#: All that waits for the end of a storm shares a message, of whatever group it is.
+STORM_KEY = "many at once"
 
 _BLIND_CODES = (
     ProblemCode.HOST_UNREACHABLE,
     ProblemCode.LOGIN_REFUSED,
     ProblemCode.HOST_KEY_CHANGED,
+)
+#: What comes from not seeing a host, and may be the checker's own trouble. A host key that changed
+#: was seen.
+UNSEEN_CODES = frozenset(
+    {
+        ProblemCode.HOST_UNREACHABLE,
+        ProblemCode.LOGIN_REFUSED,
+        ProblemCode.PROBE_FAILED,
+        ProblemCode.GPS_UNAVAILABLE,
+        ProblemCode.GPS_SILENT,
+    }
 )
 _GPS_CODES = frozenset(
     {
@@ -45,6 +62,14 @@ _ENDINGS = frozenset({TransitionKind.EASED, TransitionKind.RESOLVED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """What waits for one moment and then shares a message."""
+
+    until_at: datetime
+    group_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Audience:
     """What decides who hears of one host's transitions, beside the transitions."""
 
@@ -53,6 +78,18 @@ class Audience:
     group: str | None  #: of the host
     at: datetime  #: the database's clock
     hold_until_at: datetime | None = None  #: where many come together
+    #: Of what comes from not seeing a host, while the checker sees none.
+    unseen_hold: Hold | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A channel that heard, or is about to hear, of an alert."""
+
+    until_at: datetime | None = (
+        None  #: its last notification still waits for this; None: it is gone
+    )
+    group_key: str = ""  #: of the one that waits
 
 
 def notifications_of(
@@ -60,45 +97,62 @@ def notifications_of(
     audience: Audience,
     *,
     inhibited_by: str | None = None,
-    told: Mapping[str, datetime | None],
+    told: Mapping[str, Told],
 ) -> list[Notification]:
     """One for each channel that is to hear of it; a suppressed one says by what.
 
-    `told` are the channels that heard of this alert before, each with the time until which its
-    last notification still waits, None where it is gone. Nobody is told of an acknowledgement, nor
-    of what is quiet because the alert flaps.
+    `told` are the channels that heard of this alert before. Nobody is told of an acknowledgement,
+    nor of what is quiet because the alert flaps.
     """
     if transition.is_quiet or transition.kind is TransitionKind.ACKNOWLEDGED:
         return []
     if transition.kind in _ENDINGS:
-        ways = dict(told)
-    else:
-        ways = dict(_ways(transition, audience))
-        inhibited_by = _silenced_by(transition.key, audience) or inhibited_by
-    is_ending = transition.kind in _ENDINGS
-    return [
-        Notification(
-            event_id=transition.event_id,
-            channel=channel,
-            group_key=_group_key(
-                transition, audience, is_deferred=at is not None and not is_ending
-            ),
-            not_before_at=max(
-                (one for one in (at, audience.hold_until_at) if one is not None), default=None
-            ),
-            suppressed_by=None if is_ending else inhibited_by,
+        return [_ending(transition, audience, channel, told[channel]) for channel in sorted(told)]
+    suppressed_by = _silenced_by(transition.key, audience) or inhibited_by
+    found = []
+    for channel, deferred_until_at in sorted(_ways(transition, audience)):
+        group_key, waits_until_at = _moment(transition, audience)
+        if deferred_until_at is not None:
+            group_key = f"group {audience.group or ''}"
+            waits_until_at = max(deferred_until_at, waits_until_at or deferred_until_at)
+        found.append(
+            Notification(
+                event_id=transition.event_id,
+                channel=channel,
+                group_key=group_key,
+                not_before_at=waits_until_at,
+                suppressed_by=suppressed_by,
+            )
         )
-        for channel, at in sorted(ways.items())
-    ]
+    return found
 
 
-def _group_key(transition: Transition, audience: Audience, *, is_deferred: bool) -> str:
-    """An alert has messages, and a thread, of its own, unless many wait for the same moment."""
-    if is_deferred or audience.hold_until_at is not None:
-        return f"group {audience.group or ''}"
+def _ending(transition: Transition, audience: Audience, channel: str, told: Told) -> Notification:
+    """The end goes with what it ends, where that still waits: one message says both."""
+    group_key, waits_until_at = _moment(transition, audience)
+    if told.until_at is not None:
+        group_key, waits_until_at = told.group_key, told.until_at
+    return Notification(
+        event_id=transition.event_id,
+        channel=channel,
+        group_key=group_key,
+        not_before_at=waits_until_at,
+    )
+
+
+def _moment(transition: Transition, audience: Audience) -> tuple[str, datetime | None]:
+    """What shares a message with it, and from when on that goes; None: at once.
+
+    An alert has messages, and a thread, of its own, unless many wait for the same moment. The
+    checker's own are few, and may be what the many are about.
+    """
     key = transition.key
+    if audience.unseen_hold is not None and key.code in UNSEEN_CODES:
+        return audience.unseen_hold.group_key, audience.unseen_hold.until_at
+    if audience.hold_until_at is not None and key.host != CHECKER:
+        return STORM_KEY, audience.hold_until_at
     began_at = transition.first_bad_slot_at.isoformat()
-    return repr(("alert", key.host, key.code.value, key.subject, began_at))
+    return repr(("alert", key.host, key.code.value, key.subject, began_at)), None
 
 
 def inhibitor(key: AlertKey, live: Collection[Alert]) -> str | None:
@@ -119,14 +173,18 @@ def inhibitor(key: AlertKey, live: Collection[Alert]) -> str | None:
     return f"explained by {explanations[0]}" if explanations else None
 
 
-def hold_of(alerts: int, hosts: int, interval_s: float) -> timedelta | None:
-    """How long a group's messages wait for each other; None: not at all.
+def is_storm(alerts: int, hosts: int) -> bool:
+    """True where messages wait for each other.
 
-    `alerts` of the group are pending or were opened within an interval, of `hosts` watched.
+    `alerts` of a group, or of the fleet, are on their way to a transition or had one within an
+    interval, of `hosts` watched.
     """
-    if alerts < max(STORM_ALERTS, STORM_RATIO * hosts):
-        return None
-    return timedelta(seconds=min(interval_s, MAX_HOLD_S))
+    return alerts >= max(STORM_ALERTS, STORM_RATIO * hosts)
+
+
+def storm_hold(interval_s: float) -> timedelta:
+    """From the first transition of a storm to its message."""
+    return timedelta(seconds=min(interval_s, MAX_HOLD_S) + HOLD_MARGIN_S)
 
 
 def next_open(hours: Hours, at: datetime) -> datetime | None:
@@ -151,15 +209,33 @@ def next_open(hours: Hours, at: datetime) -> datetime | None:
 def _ways(transition: Transition, audience: Audience) -> Iterator[tuple[str, datetime | None]]:
     """Each channel and from when on; one that several routes name, by the soonest of them."""
     ways: dict[str, datetime | None] = {}
-    for route in audience.routes:
-        if not _matches(route, transition, audience.group):
-            continue
+    for route in _routes_of(transition, audience):
         is_urgent = transition.severity is Severity.CRITICAL or route.hours is None
         at = None if is_urgent or route.hours is None else next_open(route.hours, audience.at)
-        for channel in route.channels:
+        for channel in _channels_of(route, transition.key):
             earlier = ways.get(channel, at)
             ways[channel] = None if earlier is None or at is None else min(earlier, at)
     yield from ways.items()
+
+
+def _routes_of(transition: Transition, audience: Audience) -> Sequence[Route]:
+    """Those that match. The checker is of no group: where each route names some, it is of all."""
+    found = [one for one in audience.routes if _matches(one, transition, audience.group)]
+    if found or transition.key.host != CHECKER:
+        return found
+    return [
+        one
+        for one in audience.routes
+        if _matches(replace(one, groups=frozenset()), transition, audience.group)
+    ]
+
+
+def _channels_of(route: Route, key: AlertKey) -> Sequence[str]:
+    """A dead channel does not tell of itself: the route's others do, or the first that stands in."""
+    if key.code is not ProblemCode.CHANNEL_DEAD or key.subject not in route.channels:
+        return route.channels
+    others = [channel for channel in route.channels if channel != key.subject]
+    return others or [channel for channel in route.fallback if channel != key.subject][:1]
 
 
 def _matches(route: Route, transition: Transition, group: str | None) -> bool:

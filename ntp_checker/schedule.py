@@ -31,6 +31,10 @@ class Clock:
         """The time, aware, UTC."""
         return self._base + timedelta(seconds=time.monotonic() - self._base_monotonic_s)
 
+    def wall_offset_s(self) -> float:
+        """Of our own wall clock, positive when it is ahead of this one."""
+        return (datetime.now(UTC) - self.now()).total_seconds()
+
     def follow(self, database_now: datetime, asked_at_s: float) -> float:
         """Takes over the database's time, read half-way since `asked_at_s` (monotonic).
 

@@ -9,12 +9,15 @@ from contextlib import asynccontextmanager, contextmanager
 import structlog
 
 from ntp_checker.advances import Alerting
+from ntp_checker.blindness import judge_sight
 from ntp_checker.check import credentials_for
 from ntp_checker.checker import Checker, hosts_to_watch
 from ntp_checker.config import Settings, SettingsFile, variable_of
 from ntp_checker.embedded import embedded_postgres
 from ntp_checker.errors import ConfigError, NtpCheckerError, SchemaMismatch, StoreError
+from ntp_checker.heartbeat import Heartbeat, make_caller
 from ntp_checker.maintenance import maintain_once
+from ntp_checker.own_watch import OwnWatch
 from ntp_checker.reload import follow_settings
 from ntp_checker.resources import command_name
 from ntp_checker.rollup import run_rollups
@@ -136,7 +139,7 @@ async def _monitor(settings: Settings, url: str, file: SettingsFile) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     _listen_to_hangup(file, stop)
-    async with _open_checker(settings, url) as checker:
+    async with open_checker(settings, url) as checker:
         await _register_if_reached(checker)
         if not checker.hosts:
             log.warning(how_to_add_a_host())
@@ -178,8 +181,18 @@ async def _watch(checker: Checker, stop: asyncio.Event, file: SettingsFile) -> N
     async with asyncio.TaskGroup() as group:
         watch = Watch(checker.clock, checker.run_cycle, group)
         await watch.follow(checker.settings, checker.hosts)
+        heartbeat = Heartbeat(lambda: checker.settings.heartbeat_url, make_caller())
+        own_watch = OwnWatch(
+            checker,
+            judge_more=[lambda: (judge_sight(checker.blindness.sight),)],
+            on_good=heartbeat.beat,
+        )
         tasks = [
+            group.create_task(own_watch.run()),
+            group.create_task(heartbeat.run()),
             group.create_task(checker.stay_registered()),
+            group.create_task(checker.end_holds()),
+            group.create_task(checker.addresses.keep_current()),
             group.create_task(run_rollups(checker.pool, stop)),
             group.create_task(follow_settings(checker, watch, file, stop)),
         ]
@@ -192,7 +205,7 @@ async def _watch(checker: Checker, stop: asyncio.Event, file: SettingsFile) -> N
 
 
 async def _monitor_once(settings: Settings, url: str) -> None:
-    async with _open_checker(settings, url) as checker:
+    async with open_checker(settings, url) as checker:
         await checker.register()
         credentials = credentials_for(checker.hosts, settings)
         probes = [make_probe(host, settings, credentials, checker.clock) for host in checker.hosts]
@@ -206,7 +219,7 @@ async def _monitor_once(settings: Settings, url: str) -> None:
 
 
 @asynccontextmanager
-async def _open_checker(settings: Settings, url: str) -> AsyncIterator[Checker]:
+async def open_checker(settings: Settings, url: str) -> AsyncIterator[Checker]:
     """A checker with its spool and connections; nothing of it runs yet."""
     if is_simulated(settings.data_dir):
         raise ConfigError(
@@ -234,7 +247,7 @@ def _make_checker(settings: Settings, url: str, spool: Spool, pool: CheckerPool)
     """Writer and outbox ask the checker, whose settings may change, for what is in force."""
 
     def alerting() -> Alerting:
-        return checker.alerting
+        return checker.alerting_now
 
     clock = Clock()
     telling = make_telling(

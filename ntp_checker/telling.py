@@ -148,6 +148,7 @@ def _notice(claimed: Due, details: HostDetails | None) -> AlertNotice:
         group=claimed.group,
         peak_value=alert.peak_value,
         last_good_slot_at=alert.last_good_slot_at,
+        was=alert.reason or None,
         selected_source=known.selected_source,
         gps=known.gps,
         changes_before=tuple(known.changes),

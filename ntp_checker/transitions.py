@@ -137,11 +137,14 @@ def come_to_rest(
 def reminded(
     alert: Alert, judgement: Judgement | None, slot_at: datetime, policy: AlertPolicy
 ) -> Step | None:
-    """A reminder of an open alert that nobody has taken on; None if none is due."""
-    told_at = alert.reminded_at or alert.opened_at
-    if alert.state is not AlertState.OPEN or told_at is None or alert.flapping_since_at is not None:
+    """A reminder of an open alert that nobody has taken on; None if none is due.
+
+    What is withheld has nobody to be reminded of it.
+    """
+    told_at = alert.reminded_at
+    if told_at is None or not _is_for_telling(alert, slot_at):
         return None
-    if is_acknowledged(alert, slot_at) or slot_at - told_at < policy.remind_every:
+    if slot_at - told_at < policy.remind_every:
         return None
     alert = replace(alert, reminded_at=slot_at)
     if judgement is None:
@@ -151,6 +154,32 @@ def reminded(
     else:
         reason = f"still open: {judgement.text}"
     return told(alert, TransitionKind.REMINDED, slot_at, reason)
+
+
+def withheld(alert: Alert) -> Alert:
+    """The alert after something that was to be told of it, and was held back from everybody."""
+    return replace(alert, reminded_at=None)
+
+
+def told_at_last(alert: Alert, slot_at: datetime) -> Step | None:
+    """What is told of an open alert as soon as nothing holds it back; None if that is known.
+
+    Whoever calls this finds out whether anything still does.
+    """
+    if alert.reminded_at is not None or not _is_for_telling(alert, slot_at):
+        return None
+    alert = replace(alert, reminded_at=slot_at)
+    reason = f"was silenced, or explained by another alert, until now; still open: {alert.reason}"
+    return told(alert, TransitionKind.REMINDED, slot_at, reason)
+
+
+def _is_for_telling(alert: Alert, slot_at: datetime) -> bool:
+    """True for an open alert that nobody has taken on, and that is not flapping."""
+    return (
+        alert.state is AlertState.OPEN
+        and alert.flapping_since_at is None
+        and not is_acknowledged(alert, slot_at)
+    )
 
 
 def is_acknowledged(alert: Alert, at: datetime) -> bool:

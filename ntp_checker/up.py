@@ -8,7 +8,7 @@ from types import FrameType
 
 import structlog
 
-from ntp_checker.config import Settings
+from ntp_checker.config import Settings, check_sign_in
 from ntp_checker.service import database
 
 log = structlog.get_logger()
@@ -24,6 +24,7 @@ def run_up(settings: Settings) -> int:
     Returns 0 after a signal, else the exit status of the part that ended by itself. Raises
     ConfigError, StoreError where the database can't be had.
     """
+    check_sign_in(settings)
     stop = threading.Event()
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:

@@ -9,10 +9,10 @@ import psycopg
 
 _ADD_ALERT = """
 INSERT INTO metrics.alert (host_id, code, subject, state, severity, first_bad_slot_at, last_slot_at,
-                           opened_at, closed_at, last_ordinal, value, peak_value, limit_value, unit,
+                           last_good_slot_at, opened_at, closed_at, last_ordinal, value, peak_value, limit_value, unit,
                            reason, acknowledged_by, acknowledged_at, acknowledged_note, lease_epoch)
 VALUES ((SELECT host_id FROM metrics.host WHERE name = %(host)s), %(code)s, %(subject)s, %(state)s, %(severity)s, %(began_at)s, %(began_at)s,
-       %(opened_at)s, %(closed_at)s, 1, %(value)s, %(peak)s, %(limit)s, %(unit)s, %(reason)s,
+       %(last_good_at)s, %(opened_at)s, %(closed_at)s, 1, %(value)s, %(peak)s, %(limit)s, %(unit)s, %(reason)s,
        %(acknowledged_by)s, CASE WHEN %(acknowledged_by)s::text IS NOT NULL THEN %(opened_at)s::timestamptz END,
         %(note)s, 1)
 RETURNING alert_id, host_id
@@ -44,6 +44,7 @@ class AlertRow:
     state: str = "open"
     severity: str = "critical"
     began_at: datetime = BEGAN_AT
+    last_good_at: datetime | None = None
     value: float | None = 0.25
     peak: float | None = 0.3
     limit: float | None = 0.05

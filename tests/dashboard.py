@@ -74,14 +74,17 @@ class DashboardProcess:
 
 def main(database_url: str, port: str) -> None:
     from ntp_checker.errors import NtpCheckerError
-    from ntp_checker.store.pool import open_reader_pool
+    from ntp_checker.store.pool import open_act_pool, open_reader_pool
     from ntp_checker.web import create_app
     from ntp_checker.web.server import serve
 
     try:
         serve(
             lambda: create_app(
-                read_pool=open_reader_pool(database_url), interval_s=INTERVAL_S, version="0.0.0"
+                read_pool=open_reader_pool(database_url),
+                act_pool=open_act_pool(database_url),
+                interval_s=INTERVAL_S,
+                version="0.0.0",
             ),
             "127.0.0.1",
             int(port),

@@ -24,6 +24,12 @@ def mistakes(content: str | bytes, **environ: str) -> list[str]:
     return str(caught.value).splitlines()
 
 
+#: Of no password that anybody knows.
+HASH = (
+    "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA"
+    "$RdescudvJCsgt3ub+b3ExkFHGnDWLBd/9wHD2hmdM5c"
+)
+
 FULL = """\
 interval_s: 10
 deadline_s: 2.5

@@ -4,6 +4,7 @@ from ntp_checker.config.configuration import Configuration, load_configuration, 
 from ntp_checker.config.environment import CONFIG_VARIABLE, variable_of
 from ntp_checker.config.file import SettingsFile
 from ntp_checker.config.settings import Listen, Settings
+from ntp_checker.config.sign_in import check_listen, check_sign_in
 
 __all__ = [
     "CONFIG_VARIABLE",
@@ -11,6 +12,8 @@ __all__ = [
     "Listen",
     "Settings",
     "SettingsFile",
+    "check_listen",
+    "check_sign_in",
     "load_configuration",
     "load_settings",
     "variable_of",

@@ -33,6 +33,12 @@ _CHANNEL_FIELDS: dict[str, Any] = {
     },
     "port": {"type": "integer", "minimum": 1, "maximum": MAX_PORT, "default": SMTP_PORT},
     "security": {"enum": [one.value for one in SmtpSecurity], "default": "starttls"},
+    "urls": {
+        "type": "array",
+        "minItems": 1,
+        "items": {**_TEXT, "pattern": "^[A-Za-z][A-Za-z0-9_+.-]*://"},
+        "description": "Services as apprise writes them.",
+    },
     "allow_private": {
         "type": "boolean",
         "default": False,

@@ -27,6 +27,7 @@ _WANTED = {
     ChannelKind.WEBHOOK: ("url",),
     ChannelKind.SLACK: ("url",),
     ChannelKind.PAGERDUTY: ("secret",),
+    ChannelKind.APPRISE: ("urls",),
 }
 _MORE = {
     ChannelKind.SES: ("configuration_set",),
@@ -34,9 +35,13 @@ _MORE = {
     ChannelKind.WEBHOOK: ("secret", "allow_private"),
     ChannelKind.SLACK: ("allow_private",),
     ChannelKind.PAGERDUTY: ("url", "allow_private"),
+    ChannelKind.APPRISE: (),
 }
-#: Each of them may be given as `NAME_file`, too.
-CHANNEL_SECRETS = ("password", "url", "secret")
+_TEXT_SECRETS = ("password", "url", "secret")
+#: Each of them may be given as `NAME_file`, too; in that of `urls` each line is one.
+CHANNEL_SECRETS = (*_TEXT_SECRETS, "urls")
+#: Apprise knows more schemes than we do: whether it knows this one, it says itself.
+_APPRISE_URL = re.compile(r"[A-Za-z][A-Za-z0-9_+.-]*://\S+")
 COMMON_KEYS = ("kind", "messages_per_s")
 CHANNEL_KEYS = tuple(
     dict.fromkeys(
@@ -106,7 +111,7 @@ def _read_channel(reader: Reader, node: Node, key: str, name: str) -> ChannelSet
     for foreign in nodes.keys() - set(known):
         place = reader.place(nodes[foreign], f"{key}.{foreign}")
         reader.refuse(place, f"a channel of kind {word} has no such setting")
-    secrets = {one: _read_secret(reader, nodes, key, one) for one in CHANNEL_SECRETS}
+    secrets = {one: _read_secret(reader, nodes, key, one) for one in _TEXT_SECRETS}
     for wanted in _WANTED[kind]:
         if wanted not in nodes and f"{wanted}_file" not in nodes:
             reader.refuse(reader.place(node, key), f"{wanted} is missing")
@@ -125,6 +130,7 @@ def _read_channel(reader: Reader, node: Node, key: str, name: str) -> ChannelSet
         password=secrets["password"],
         url=secrets["url"],
         secret=secrets["secret"],
+        urls=_read_urls(reader, nodes, key),
         allow_private=_read_flag(reader, nodes, key, "allow_private"),
         messages_per_s=_read_rate(reader, nodes, key),
     )
@@ -133,9 +139,7 @@ def _read_channel(reader: Reader, node: Node, key: str, name: str) -> ChannelSet
 def _read_secret(reader: Reader, nodes: Mapping[str, Node], key: str, name: str) -> str | None:
     """The secret itself, or that of its file."""
     file_key = f"{name}_file"
-    if name in nodes and file_key in nodes:
-        place = reader.place(nodes[file_key], f"{key}.{file_key}")
-        reader.refuse(place, f"{name} is set, too: keep one")
+    _refuse_both(reader, nodes, key, name)
     if name in nodes:
         return reader.text(nodes[name], f"{key}.{name}")
     if file_key not in nodes:
@@ -152,6 +156,38 @@ def _read_secret(reader: Reader, nodes: Mapping[str, Node], key: str, name: str)
     if not secret:
         reader.refuse(place, f"{file_name} is empty")
     return secret or None
+
+
+def _refuse_both(reader: Reader, nodes: Mapping[str, Node], key: str, name: str) -> None:
+    file_key = f"{name}_file"
+    if name in nodes and file_key in nodes:
+        place = reader.place(nodes[file_key], f"{key}.{file_key}")
+        reader.refuse(place, f"{name} is set, too: keep one")
+
+
+def _read_urls(reader: Reader, nodes: Mapping[str, Node], key: str) -> tuple[str, ...]:
+    """Those of the list, or of its file; none is ever told, for it holds a token."""
+    if "urls" not in nodes and "urls_file" not in nodes:
+        return ()
+    if "urls" in nodes:
+        _refuse_both(reader, nodes, key, "urls")
+        found = [
+            (where, item, reader.text(item, where))
+            for where, item in reader.items(nodes["urls"], f"{key}.urls")
+        ]
+        if not found:
+            reader.refuse(reader.place(nodes["urls"], f"{key}.urls"), "the list is empty")
+    else:
+        where = f"{key}.urls_file"
+        text = _read_secret(reader, nodes, key, "urls") or ""
+        found = [(where, nodes["urls_file"], line.strip()) for line in text.splitlines()]
+    urls = []
+    for where, node, url in found:
+        if url and not _APPRISE_URL.fullmatch(url):
+            reader.refuse(reader.place(node, where), "not a URL of apprise: service://…")
+        elif url:
+            urls.append(url)
+    return tuple(dict.fromkeys(urls))
 
 
 def _check_url(reader: Reader, nodes: Mapping[str, Node], key: str, url: str | None) -> None:

@@ -22,17 +22,19 @@ from ntp_checker.config.mistakes import Mistakes, shown
 from ntp_checker.config.routes import read_policy, read_routes
 from ntp_checker.config.settings import (
     FIELDS,
+    PLURAL_FIELDS,
     SCALAR_FIELDS,
     SECRETS,
     TOGETHER_FIELD,
     Settings,
 )
+from ntp_checker.config.users import parse_users, read_users
 from ntp_checker.config.values import Reader, Value
 from ntp_checker.errors import ConfigError
-from ntp_checker.model import Host, Limits
+from ntp_checker.model import Host, User
 from ntp_checker.targets import parse_targets
 
-SECTIONS = ("hosts", "groups", "roles", "limits", "channels", "routes", "alerting")
+SECTIONS = ("hosts", "groups", "roles", "limits", "channels", "routes", "alerting", "users")
 #: Keys at the top of the file.
 FILE_KEYS = (*SCALAR_FIELDS, *(f"{name}_file" for name in SECRETS), *SECTIONS)
 DEFAULT_ORIGIN = "default"
@@ -92,11 +94,17 @@ def load_configuration(environ: Mapping[str, str], content: bytes | None = None)
     default_user = user if isinstance(user, str) else None
     of_file = read_hosts(reader, sections, default_user)
     hosts = _choose_hosts(found, of_file, default_user, mistakes)
-    alerting = _read_alerting(reader, sections, found, of_file)
-    settings = _check(found, hosts, of_file.plain_limits, alerting, mistakes)
+    checked: dict[str, object] = {
+        "hosts": hosts,
+        "users": _choose_users(reader, sections, found),
+        "plain_limits": of_file.plain_limits,
+        **_read_alerting(reader, sections, found, of_file),
+    }
+    settings = _check(found, checked, mistakes)
     origins = {name: entry.origin for name, entry in found.items()}
-    if "hosts" in sections and "hosts" not in found:
-        origins["hosts"] = reader.place(sections["hosts"], "hosts").origin
+    for name in PLURAL_FIELDS:
+        if name in sections and name not in found:
+            origins[name] = reader.place(sections[name], name).origin
     plain = {host.name: of_file.plain_given for host in hosts}
     return Configuration(
         settings=settings,
@@ -204,6 +212,19 @@ def _choose_hosts(
     return tuple(replace(host, limits=of_file.plain_limits) for host in hosts)
 
 
+def _choose_users(
+    reader: Reader, sections: Mapping[str, Node], found: Mapping[str, _Found]
+) -> tuple[User, ...]:
+    """The secret's users in place of the file's."""
+    of_file = read_users(reader, sections.get("users"))
+    if "users" not in found:
+        return of_file
+    secret = found["users"]
+    return parse_users(
+        str(secret.value), lambda reason: secret.note(f"{secret.name}: {reason}", reader.mistakes)
+    )
+
+
 def _read_alerting(
     reader: Reader,
     sections: Mapping[str, Node],
@@ -226,18 +247,15 @@ def _read_alerting(
 
 
 def _check(
-    found: Mapping[str, _Found],
-    hosts: tuple[Host, ...],
-    plain_limits: Limits,
-    alerting: Mapping[str, object],
-    mistakes: Mistakes,
+    found: Mapping[str, _Found], checked: Mapping[str, object], mistakes: Mistakes
 ) -> Settings:
-    """The settings, each in its range and all together. Raises ConfigError with every mistake."""
-    values = {name: entry.value for name, entry in found.items() if name != "hosts"}
+    """The settings, each in its range and all together; `checked` are those that were read.
+
+    Raises ConfigError with every mistake.
+    """
+    values = {name: entry.value for name, entry in found.items() if name not in PLURAL_FIELDS}
     try:
-        settings = Settings.model_validate(
-            {**values, "hosts": hosts, "plain_limits": plain_limits, **alerting}
-        )
+        settings = Settings.model_validate({**values, **checked})
     except ValidationError as error:
         for mistake in error.errors(include_url=False):
             name = str(mistake["loc"][0]) if mistake["loc"] else TOGETHER_FIELD

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ntp_checker.config.mistakes import Mistakes
-from ntp_checker.config.settings import FIELDS, SECRETS
+from ntp_checker.config.settings import FIELDS, SECRETS, UNPREFIXED
 from ntp_checker.config.values import suggest
 
 PREFIX = "NTP_CHECKER_"
@@ -20,7 +20,7 @@ _SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_[0-9]+_(TCP|UDP)
 
 def variable_of(field: str) -> str:
     """The environment variable of a setting."""
-    return field.upper() if field in SECRETS else PREFIX + field.upper()
+    return field.upper() if field in UNPREFIXED else PREFIX + field.upper()
 
 
 def note_unknown_variables(environ: Mapping[str, str], mistakes: Mistakes) -> None:

@@ -15,6 +15,7 @@ from ntp_checker.config.configuration import field_schemas
 from ntp_checker.config.hosts import RESERVED_NAME
 from ntp_checker.config.limits import LIMIT_NAMES, MAX_NUMBER, RANGES, limit_kind
 from ntp_checker.config.settings import SECRETS
+from ntp_checker.config.users import users_schema
 from ntp_checker.model import HasGps, Role, Severity
 from ntp_checker.targets import NAME_PATTERN
 
@@ -40,6 +41,7 @@ def file_schema() -> dict[str, Any]:
             "type": "array",
             "items": {"anyOf": [_TARGET, {"$ref": "#/$defs/host"}]},
         },
+        "users": users_schema(),
         "groups": {
             "description": "Hosts of a group share its limits.",
             "type": "object",

@@ -21,11 +21,13 @@ from ntp_checker.config.addresses import check_address, split_addresses
 from ntp_checker.model import (
     DEFAULT_LIMITS,
     AlertPolicy,
+    Auth,
     ChannelSettings,
     Host,
     Limits,
     Role,
     Route,
+    User,
 )
 from ntp_checker.targets import USER_PATTERN, parse_target
 
@@ -33,6 +35,8 @@ from ntp_checker.targets import USER_PATTERN, parse_target
 MAX_DEFAULT_DEADLINE_S = 10.0
 #: The part of an interval a look may take by default, so that looks never overlap.
 DEADLINE_INTERVAL_RATIO = 0.8
+#: As many as 128 random bits have in hex.
+MIN_SECRET_KEY_CHARS = 32
 #: gpsd reports once a second; reading it more often than this tells nothing new.
 MIN_GPS_INTERVAL_S = 10.0
 
@@ -81,6 +85,20 @@ def _check_public_url(value: str) -> str:
     return value
 
 
+def _check_secret_key(value: str) -> str:
+    if len(value) < MIN_SECRET_KEY_CHARS:
+        raise ValueError(
+            f"shorter than {MIN_SECRET_KEY_CHARS} characters: make one with `openssl rand -hex 32`"
+        )
+    return value
+
+
+def _check_heartbeat_url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?(\?[^\s#]*)?", value):
+        raise ValueError("write https://host/path, without an account")
+    return value
+
+
 def _check_user(value: str) -> str:
     if not re.fullmatch(USER_PATTERN, value):
         raise ValueError("this is no account's name")
@@ -104,6 +122,12 @@ _DatabaseUrl = Annotated[
     str, AfterValidator(_check_database_url), _url_schema("^[Pp][Oo][Ss][Tt][Gg][Rr][Ee][Ss]")
 ]
 _PublicUrl = Annotated[str, AfterValidator(_check_public_url), _url_schema("^https?://")]
+_SecretKey = Annotated[
+    str,
+    AfterValidator(_check_secret_key),
+    WithJsonSchema({"type": "string", "minLength": MIN_SECRET_KEY_CHARS}),
+]
+_HeartbeatUrl = Annotated[str, AfterValidator(_check_heartbeat_url), _url_schema("^https?://")]
 _User = Annotated[str, AfterValidator(_check_user)]
 _Address = Annotated[str, AfterValidator(check_address)]
 _Addresses = Annotated[str, AfterValidator(_check_addresses)]
@@ -149,12 +173,20 @@ class Settings(BaseModel):
     """The dashboard's address and port; an IPv6 address in brackets."""
     public_url: _PublicUrl | None = None
     """How people reach the dashboard; with https:// it sends HSTS."""
+    auth: Literal["none", "basic"] = "none"
+    """How people sign in to the dashboard: not at all, or with name and password (HTTP Basic)."""
+    auth_none_anywhere: bool = False
+    """Whether a dashboard without sign-in may listen beyond loopback: everybody may do all there."""
+    users: tuple[User, ...] = ()
+    """Who may sign in."""
+    secret_key: _SecretKey | None = Field(default=None, repr=False)
+    """Signs the dashboard's cookies. Left out: made once and kept in `data_dir`."""
     retention_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     """Days that the rows of single looks are kept."""
     premake_days: Annotated[int, Field(ge=0, le=366)] = 14
     """Days that partitions are made ahead."""
     archive_days: Annotated[int, Field(ge=1, le=36_500)] = 400
-    """Days that rollups are kept."""
+    """Days that rollups, and alerts that ended, are kept."""
     store_position: bool = False
     """Whether a receiver's position may be kept in stored texts. False: it is cut at once."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -163,6 +195,8 @@ class Settings(BaseModel):
     """Sender of mails through Amazon SES; makes the channel `ses`, with `ses_to`."""
     ses_to: _Addresses | None = None
     """Recipients of that channel, with commas."""
+    heartbeat_url: _HeartbeatUrl | None = None
+    """Called while all is well, so that its service tells you when the checker is not."""
     plain_limits: Limits = DEFAULT_LIMITS[Role.SERVER]
     """Limits of a target that is none of the configured hosts."""
     channels: tuple[ChannelSettings, ...] = ()
@@ -193,6 +227,11 @@ class Settings(BaseModel):
         """How often GPS is read, on its own channel beside the looks."""
         return max(self.interval_s, MIN_GPS_INTERVAL_S)
 
+    @property
+    def sign_in(self) -> Auth:
+        """How people sign in to the dashboard."""
+        return Auth(self.auth)
+
     def find_host(self, text: str) -> Host:
         """The configured host of this name or target; else the target as a plain host.
 
@@ -209,7 +248,11 @@ TOGETHER_FIELD = "deadline_s"
 #: What the environment and the file can set; the rest is worked out from the file's limits.
 _OF_FILE = ("plain_limits", "channels", "routes", "alert_policy")
 FIELDS = tuple(name for name in Settings.model_fields if name not in _OF_FILE)
+#: Of those, what has more than one value.
+PLURAL_FIELDS = ("hosts", "users")
 #: Those with one value, by which the file's top-level keys are known, too.
-SCALAR_FIELDS = tuple(name for name in FIELDS if name != "hosts")
+SCALAR_FIELDS = tuple(name for name in FIELDS if name not in PLURAL_FIELDS)
 #: Their value may hold a secret: it is never told, and can also be given as NAME_FILE.
-SECRETS = ("database_url", "database_read_url")
+SECRETS = ("database_url", "database_read_url", "users", "secret_key", "heartbeat_url")
+#: Their variable has the plain name that other programs read, too.
+UNPREFIXED = ("database_url", "database_read_url")

@@ -28,6 +28,12 @@ def mask_url(url: str) -> str:
     return _SECRET_PARAMETER.sub(rf"\1{MASK}", f"{scheme}://{authority}{at}{tail}")
 
 
+def mask_path(url: str) -> str:
+    """The URL without all that follows its server: there may be a token anywhere in it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/{MASK}"
+
+
 def show_lines(configuration: Configuration) -> Iterator[str]:
     """`setting: value  # from where`, then each host with what differs from the defaults."""
     settings, origins = configuration.settings, configuration.origins
@@ -38,11 +44,16 @@ def show_lines(configuration: Configuration) -> Iterator[str]:
             text = "true" if value else "false"
         elif isinstance(value, float):
             text = f"{value:g}"
+        elif name == "heartbeat_url" and value is not None:
+            text = mask_path(text)
         elif name in SECRETS and value is not None:
-            text = mask_url(text)
+            text = mask_url(text) if name.endswith("_url") else MASK
         if name == "deadline_s" and value is None:
             text = f"{settings.look_deadline_s:g}"
         yield f"{name}: {text}  # {origins[name]}"
+    yield f"users: {len(settings.users)}  # {origins['users']}"
+    for user in settings.users:
+        yield f"  - {user.name}: {user.role.value}"
     yield f"channels: {len(settings.channels)}"
     for channel in settings.channels:
         yield _channel_line(channel)
@@ -56,8 +67,13 @@ def show_lines(configuration: Configuration) -> Iterator[str]:
 
 
 def _channel_line(channel: ChannelSettings) -> str:
-    """Where it leads; a webhook's URL may be a secret as a whole, but for its server."""
-    where = ", ".join(channel.recipients) or urlsplit(channel.url or "").hostname or "default"
+    """Where it leads; a URL may be a secret, but for a webhook's server and apprise's service."""
+    where = (
+        ", ".join(channel.recipients)
+        or ", ".join(url.partition("://")[0] for url in channel.urls)
+        or urlsplit(channel.url or "").hostname
+        or "default"
+    )
     return f"  - {channel.name}: {channel.kind.value} to {where}"
 
 

@@ -12,7 +12,7 @@ from types import FrameType
 
 import structlog
 
-from ntp_checker.config import Settings
+from ntp_checker.config import Settings, check_sign_in
 from ntp_checker.demo.fleet import make_fleet
 from ntp_checker.demo.folder import fresh_folder
 from ntp_checker.demo.history import HostPlan, Plan, load_history
@@ -47,6 +47,7 @@ def run_demo(settings: Settings, *, days: float = HISTORY_DAYS, seed: str = "1")
                 f"{name.upper()} is set: the demo has a database of its own and never writes "
                 "simulated samples into a given one; unset it"
             )
+    check_sign_in(settings)
     signal.signal(signal.SIGTERM, _leave)
     with fresh_folder(settings.data_dir) as folder:
         own = settings.model_copy(update={"data_dir": folder})

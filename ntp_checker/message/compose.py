@@ -7,6 +7,7 @@ from uuid import UUID
 from ntp_checker.message.clean import clean_line
 from ntp_checker.message.digest import badness, write_digest
 from ntp_checker.message.letter import Letter, say_moment, write_letter
+from ntp_checker.message.links import alerts_url
 from ntp_checker.message.notice import AlertNotice, MessageState, OutgoingMessage, identity_of
 from ntp_checker.message.render import as_html, as_text
 from ntp_checker.model import Severity
@@ -64,7 +65,7 @@ def compose_trial(
         severity=Severity.INFO,
         lead="This is a test: alerts of this channel arrive here.",
         facts=(("Written", say_moment(now)),),
-        links=() if public_url is None else (("Alerts", f"{public_url.rstrip('/')}/alerts"),),
+        links=() if public_url is None else (("Alerts", alerts_url(public_url)),),
         footer=(f"Message {message_id}",),
     )
     return OutgoingMessage(

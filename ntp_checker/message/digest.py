@@ -7,19 +7,25 @@ from uuid import UUID
 
 from ntp_checker.message.clean import clean_line
 from ntp_checker.message.letter import Letter, Section, event_lines, prefix_of, say_moment
+from ntp_checker.message.links import digest_links
 from ntp_checker.message.notice import AlertNotice
 from ntp_checker.message.words import CODE_WORDS, host_name
-from ntp_checker.model import Severity, TransitionKind
+from ntp_checker.model import ProblemCode, Severity, TransitionKind
 
 #: Alerts that are written out, in all and within one section.
 MAX_LISTED = 60
 MAX_LISTED_OF_A_SECTION = 20
 MAX_SECTIONS = 20
+#: Hosts that are named without a reason, in all: what was lost is to be known from the message.
+MAX_NAMED = 500
 _MAX_REASON_CHARS = 160
 _MAX_GROUP_CHARS = 60
 
 _SEVERITY_ORDER = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
 _LATE_KINDS = {TransitionKind.ACKNOWLEDGED: 1, TransitionKind.RESOLVED: 2}
+
+#: What a section is of: a state's prefix, a code, a group ("" for none).
+_Heading = tuple[str, ProblemCode, str]
 
 
 def badness(notice: AlertNotice) -> tuple[int, int, str, str, str, str]:
@@ -52,7 +58,6 @@ def write_digest(
     summary = ", ".join(f"{count} {state}" for state, count in states.items())
     begun_at = min(notice.transition.first_bad_slot_at for notice in notices)
     sections = _sections(notices)
-    links = () if public_url is None else (("Alerts", f"{public_url.rstrip('/')}/alerts"),)
     return Letter(
         title=f"{prefix} [{how_many}] {_say_codes(notices)}",
         state=prefix,
@@ -60,7 +65,7 @@ def write_digest(
         lead=f"{how_many}: {summary}",
         facts=(("First began", say_moment(begun_at)), ("Written", say_moment(now))),
         sections=sections,
-        links=links,
+        links=() if public_url is None else digest_links(worst, public_url),
         footer=event_lines(event_ids),
     )
 
@@ -75,31 +80,44 @@ def _say_codes(notices: Sequence[AlertNotice]) -> str:
 
 
 def _sections(notices: Sequence[AlertNotice]) -> tuple[Section, ...]:
-    grouped: dict[tuple[str, str, str], list[AlertNotice]] = {}
+    grouped: dict[_Heading, list[AlertNotice]] = {}
     for notice in notices:
         transition = notice.transition
         heading = (prefix_of(transition), transition.key.code, notice.group or "")
         grouped.setdefault(heading, []).append(notice)
-    sections, left = [], MAX_LISTED
+    sections, left, names_left = [], MAX_LISTED, MAX_NAMED
     for (prefix, code, group), members in list(grouped.items())[:MAX_SECTIONS]:
         listed = members[: min(left, MAX_LISTED_OF_A_SECTION)]
         left -= len(listed)
         lines = [_say_notice(notice) for notice in listed]
         if len(members) > len(listed):
-            more = len(members) - len(listed)
-            lines.append(f"… and {more} more" if listed else f"{more} alerts")
+            names = _names(members[len(listed) :])
+            lines.append(_say_rest(len(members) - len(listed), names[:names_left], names))
+            names_left -= len(names[:names_left])
         where = f", group {clean_line(group, max_chars=_MAX_GROUP_CHARS)}" if group else ""
         heading_line = f"{prefix} {CODE_WORDS[code].title}{where}: {len(members)}"
         sections.append(Section(heading=heading_line, lines=tuple(lines)))
     return (*sections, *_rest(grouped))
 
 
-def _rest(grouped: Mapping[tuple[str, str, str], Sequence[AlertNotice]]) -> tuple[Section, ...]:
+def _rest(grouped: Mapping[_Heading, Sequence[AlertNotice]]) -> tuple[Section, ...]:
     beyond = list(grouped.values())[MAX_SECTIONS:]
     if not beyond:
         return ()
     count = sum(len(members) for members in beyond)
     return (Section(heading="Others", lines=(f"{count} alerts of {len(beyond)} more kinds",)),)
+
+
+def _names(members: Sequence[AlertNotice]) -> list[str]:
+    """Each host once, in their order."""
+    return list(dict.fromkeys(host_name(member.transition.key) for member in members))
+
+
+def _say_rest(alerts: int, named: Sequence[str], names: Sequence[str]) -> str:
+    counted = f"… and {alerts} more"
+    if not named:
+        return counted
+    return f"{counted}: {', '.join(named)}{', …' if len(named) < len(names) else ''}"
 
 
 def _say_notice(notice: AlertNotice) -> str:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 from uuid import UUID
 
 from ntp_checker.message.clean import clean_line
+from ntp_checker.message.links import links_of
 from ntp_checker.message.notice import AlertNotice, SampleLine
-from ntp_checker.message.words import CHECKER, first_commands, problem_title
-from ntp_checker.model import Severity, Transition, TransitionKind
+from ntp_checker.message.words import first_commands, problem_title
+from ntp_checker.model import CHECKER, Severity, Transition, TransitionKind
 from ntp_checker.rules.wording import say_clock_offset, say_seconds
 
 #: Event ids written out in a letter; the others are in the message's record.
@@ -18,7 +18,6 @@ MAX_EVENT_IDS = 1_000
 _MAX_SENTENCE_CHARS = 300
 _MAX_CHANGES = 10
 _SAMPLES = 5
-_MAX_LINKED_CHARS = 253  #: of a DNS name; a longer one would be a link to nowhere
 _NOT_KNOWN = "not known"
 
 #: Prefixes of a title; other transitions are prefixed with their severity.
@@ -90,12 +89,30 @@ def write_letter(
         title=f"{prefix} {problem_title(transition.key)}",
         state=prefix,
         severity=transition.severity,
-        lead=clean_line(transition.reason, max_chars=_MAX_SENTENCE_CHARS),
+        lead=_lead(notice, now),
         facts=_facts(notice, now),
         sections=_sections(notice),
-        links=_links(notice, public_url),
+        links=() if public_url is None else links_of(notice, public_url),
         footer=event_lines(event_ids),
     )
+
+
+def _lead(notice: AlertNotice, now: datetime) -> str:
+    """What is so and for how long; of the end how long it was, and how bad."""
+    transition = notice.transition
+    reason = clean_line(transition.reason, max_chars=_MAX_SENTENCE_CHARS)
+    if transition.kind is TransitionKind.FLAPPING:
+        return reason  # it goes on and off: no time would be right
+    if not notice.is_resolved:
+        return f"{reason}; for {_length(notice, now)} now"
+    peak = say_value(notice.peak_value, transition.unit)
+    return f"{reason}; it lasted {_length(notice, now)}{f', peak {peak}' if peak else ''}"
+
+
+def _length(notice: AlertNotice, now: datetime) -> str:
+    transition = notice.transition
+    until_at = transition.slot_at if notice.is_resolved else now
+    return say_seconds(max(0.0, round((until_at - transition.first_bad_slot_at).total_seconds())))
 
 
 def _facts(notice: AlertNotice, now: datetime) -> tuple[tuple[str, str], ...]:
@@ -103,18 +120,26 @@ def _facts(notice: AlertNotice, now: datetime) -> tuple[tuple[str, str], ...]:
     key = transition.key
     limit = say_value(transition.limit, transition.unit)
     value = say_value(transition.value, transition.unit)
+    is_host = key.host != CHECKER
+    begun = say_moment(transition.first_bad_slot_at)
+    good_at = notice.last_good_slot_at
+    good = say_moment(good_at) if good_at is not None else _NOT_KNOWN if is_host else None
+    prefix = prefix_of(transition)
     facts = [
-        ("Host", None if key.host == CHECKER else key.host),
+        ("Host", key.host if is_host else None),
         ("Group", notice.group),
+        ("Severity", None if prefix == transition.severity.upper() else transition.severity),
+        ("Was", notice.was if notice.is_resolved else None),
         ("Value", f"{value}, limit {limit}" if value and limit else value),
         ("Peak", say_value(notice.peak_value, transition.unit)),
-        ("Since", say_moment(transition.first_bad_slot_at)),
-        _age(notice, now),
-        ("Last good", say_moment(notice.last_good_slot_at) if notice.last_good_slot_at else None),
+        *_times(notice, begun, now),
+        ("Last good", good),
     ]
-    if key.host != CHECKER:
+    if is_host:
         facts.append(("Selected source", notice.selected_source or _NOT_KNOWN))
-        facts.append(("GPS", notice.gps or _NOT_KNOWN))
+        # Of a host without a receiver there is nothing to know.
+        is_gps = key.code.startswith("gps_")
+        facts.append(("GPS", notice.gps or (_NOT_KNOWN if is_gps else None)))
     facts.append(("Code", f"{key.code} {key.subject}".rstrip()))
     return tuple(
         (name, clean_line(words, max_chars=_MAX_SENTENCE_CHARS))
@@ -123,19 +148,12 @@ def _facts(notice: AlertNotice, now: datetime) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _age(notice: AlertNotice, now: datetime) -> tuple[str, str]:
+def _times(notice: AlertNotice, begun: str, now: datetime) -> tuple[tuple[str, str], ...]:
     """How long it has been so, or how long it was so."""
-    begun_at = notice.transition.first_bad_slot_at
-    until_at = notice.transition.slot_at if notice.is_resolved else now
-    length = say_seconds(max(0.0, round((until_at - begun_at).total_seconds())))
-    return (
-        ("Ended", f"{say_moment(until_at)}, after {length}")
-        if notice.is_resolved
-        else (
-            "Lasts",
-            length,
-        )
-    )
+    length = _length(notice, now)
+    if not notice.is_resolved:
+        return ("Since", begun), ("Lasts", length)
+    return ("Began", begun), ("Ended", f"{say_moment(notice.transition.slot_at)}, after {length}")
 
 
 def _sections(notice: AlertNotice) -> tuple[Section, ...]:
@@ -144,9 +162,12 @@ def _sections(notice: AlertNotice) -> tuple[Section, ...]:
         for change in notice.changes_before[-_MAX_CHANGES:]
     ]
     sections = [
-        Section(heading="What changed just before", lines=tuple(changes)),
         Section(
-            heading="Last samples, UTC",
+            heading="What changed lately" if notice.is_resolved else "What changed just before",
+            lines=tuple(changes),
+        ),
+        Section(
+            heading="Last samples, UTC: state, offset, error bound",
             lines=tuple(_say_sample(sample) for sample in notice.samples[-_SAMPLES:]),
             is_code=True,
         ),
@@ -162,20 +183,3 @@ def _say_sample(sample: SampleLine) -> str:
     offset = "no offset" if sample.offset_s is None else say_clock_offset(sample.offset_s)
     bound = "" if sample.error_bound_s is None else f"at most {say_seconds(sample.error_bound_s)}"
     return f"{taken_at}  {sample.status:<8}  {offset:<14}  {bound}".rstrip()
-
-
-def _links(notice: AlertNotice, public_url: str | None) -> tuple[tuple[str, str], ...]:
-    if public_url is None:
-        return ()
-    base_url = public_url.rstrip("/")
-    host = notice.transition.key.host
-    links = []
-    if host != CHECKER and len(host) <= _MAX_LINKED_CHARS:
-        named = urlencode({"host": host}, errors="replace")
-        links.append(("Host", f"{base_url}/?{named}#offset"))
-        links.append(("Alerts of this host", f"{base_url}/alerts?{named}"))
-    else:
-        links.append(("Alerts", f"{base_url}/alerts"))
-    if notice.runbook_path is not None:
-        links.append(("Runbook", base_url + notice.runbook_path))
-    return tuple(links)

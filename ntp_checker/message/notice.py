@@ -40,7 +40,7 @@ class AlertNotice:
     gps: str | None = None  #: in words; None = not had
     changes_before: tuple[str, ...] = ()  #: one sentence each, oldest first
     samples: tuple[SampleLine, ...] = ()  #: oldest first; the last five are shown
-    runbook_path: str | None = None  #: below the public URL; None: no link
+    was: str | None = None  #: of the end of an alert: what was found when it was bad last
 
     @property
     def is_resolved(self) -> bool:

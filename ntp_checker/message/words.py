@@ -1,6 +1,6 @@
 """What each problem is called in a title, and what to run first. Fixed texts.
 
-The commands follow chronyc(1), gpspipe(1) and systemctl(1); `{host}` is put in quoted.
+The commands follow chronyc(1), gpspipe(1) and systemctl(1); `{host}` and `{subject}` are put in quoted.
 """
 
 import shlex
@@ -8,10 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ntp_checker.message.clean import clean_line
-from ntp_checker.model import AlertKey, ProblemCode
+from ntp_checker.model import CHECKER, AlertKey, ProblemCode
 
-#: AlertKey.host of what is about the checker itself.
-CHECKER = "*"
 _MAX_NAME_CHARS = 60
 _MAX_SUBJECT_CHARS = 60
 
@@ -27,8 +25,9 @@ class CodeWords:
 _TRACKING = "ssh {host} chronyc -n tracking"
 _SOURCES = "ssh {host} chronyc -n sources -v"
 _STATS = "ssh {host} chronyc -n sourcestats -v"
-_SELECT = "ssh {host} chronyc -n selectdata -v"
-_NTPDATA = "ssh {host} chronyc -n ntpdata"
+# chronyd answers these two to root only.
+_SELECT = "ssh -t {host} sudo chronyc -n selectdata -v"
+_NTPDATA = "ssh -t {host} sudo chronyc -n ntpdata"
 _ACTIVITY = "ssh {host} chronyc activity"
 _CHRONY_STATE = "ssh {host} systemctl status chrony chronyd"
 _CHRONY_LOG = "ssh {host} journalctl -u chrony -u chronyd -n 50"
@@ -44,7 +43,7 @@ def _words(title: str, *commands: str) -> CodeWords:
     return CodeWords(title=title, commands=commands)
 
 
-_HOST_WORDS: dict[str, CodeWords] = {
+CODE_WORDS: Mapping[ProblemCode, CodeWords] = {
     ProblemCode.UNSYNCHRONISED: _words("clock not synchronised", _TRACKING, _SOURCES, _ACTIVITY),
     ProblemCode.NO_SOURCES: _words("no time sources configured", _SOURCES, _CHRONY_LOG),
     ProblemCode.NO_SELECTED_SOURCE: _words("no source selected", _SOURCES, _SELECT, _NTPDATA),
@@ -71,20 +70,28 @@ _HOST_WORDS: dict[str, CodeWords] = {
     ProblemCode.LOGIN_REFUSED: _words("login refused", _CHECK, _LOGIN, "ntp-checker authorize"),
     ProblemCode.PROBE_FAILED: _words("look failed", _CHECK, _TRACKING, _CHRONY_STATE),
     ProblemCode.HOST_KEY_CHANGED: _words(
-        "host key changed", "ssh-keygen -F {host}", "ntp-checker trust {host}"
+        "host key changed", "ssh-keygen -l -F {host}", "ntp-checker trust {host}"
+    ),
+    ProblemCode.DISAGREES_WITH_FLEET: _words(
+        "clock disagrees with the fleet", _TRACKING, _SOURCES, _NTPDATA
+    ),
+    ProblemCode.CHECKER_BLIND: _words(
+        "checker sees no host", "ip route", "ntp-checker monitor --once"
+    ),
+    ProblemCode.CHECKER_CLOCK_WRONG: _words(
+        "checker's own clock wrong", "chronyc -n tracking", "date -u"
+    ),
+    ProblemCode.CHANNEL_DEAD: _words(
+        "alert channel dead", "ntp-checker alerts test {subject}", "ntp-checker alerts list"
+    ),
+    ProblemCode.SPOOL_BACKLOG: _words("samples wait on the checker", _STATUS, "df -h"),
+    ProblemCode.OUTBOX_BACKLOG: _words(
+        "alerts wait to be sent", "ntp-checker alerts list", _STATUS
+    ),
+    ProblemCode.PARTITIONS_MISSING: _words(
+        "partitions missing", _STATUS, "ntp-checker db maintain"
     ),
 }
-#: About the checker itself.
-_OWN_WORDS: dict[str, CodeWords] = {
-    "disagrees_with_fleet": _words("clock disagrees with the fleet", _TRACKING, _SOURCES, _NTPDATA),
-    "checker_blind": _words("checker sees no host", "ip route", "ntp-checker monitor --once"),
-    "checker_clock_wrong": _words("checker's own clock wrong", "chronyc -n tracking", "date -u"),
-    "channel_dead": _words("alert channel dead", "ntp-checker alerts list"),
-    "spool_backlog": _words("samples wait on the checker", _STATUS, "df -h"),
-    "outbox_backlog": _words("alerts wait to be sent", "ntp-checker alerts list", _STATUS),
-    "partitions_missing": _words("partitions missing", _STATUS, "ntp-checker db maintain"),
-}
-CODE_WORDS: Mapping[str, CodeWords] = {**_HOST_WORDS, **_OWN_WORDS}
 
 
 def host_name(key: AlertKey) -> str:
@@ -102,9 +109,16 @@ def problem_title(key: AlertKey) -> str:
 
 
 def first_commands(key: AlertKey) -> tuple[str, ...]:
-    """What to run first, ready to be pasted into a shell: a host's name is one word there."""
-    name = clean_line(key.host, max_chars=_MAX_NAME_CHARS)
+    """What to run first, ready to be pasted into a shell: a name is one word there."""
+    host = _word(clean_line(key.host, max_chars=_MAX_NAME_CHARS))
+    subject = _word(clean_line(key.subject, max_chars=_MAX_SUBJECT_CHARS))
+    return tuple(
+        command.replace("{subject}", subject).replace("{host}", host)
+        for command in CODE_WORDS[key.code].commands
+    )
+
+
+def _word(name: str) -> str:
+    """One word to a shell, and to the program no option."""
     word = shlex.quote(name)
-    if name.startswith("-"):  # no shell's quotes keep ssh from taking it for an option
-        word = f"-- {word}"
-    return tuple(command.replace("{host}", word) for command in CODE_WORDS[key.code].commands)
+    return f"-- {word}" if name.startswith("-") else word

@@ -4,6 +4,7 @@ Missing is None, never 0, -1 or "".
 """
 
 from ntp_checker.model.alert import (
+    CHECKER,
     Acknowledgement,
     Alert,
     AlertKey,
@@ -18,6 +19,7 @@ from ntp_checker.model.notice import (
     ChannelSettings,
     Due,
     Hours,
+    NewSilence,
     Notification,
     Route,
     Silence,
@@ -35,6 +37,7 @@ from ntp_checker.model.sample import (
     SourceStats,
     Tracking,
 )
+from ntp_checker.model.user import Auth, Scope, User
 from ntp_checker.model.verdict import (
     Evidence,
     JudgedSample,
@@ -44,6 +47,7 @@ from ntp_checker.model.verdict import (
     worst_status,
 )
 from ntp_checker.model.words import (
+    OWN_CODES,
     FailureKind,
     GpsMode,
     HasGps,
@@ -59,12 +63,15 @@ from ntp_checker.model.words import (
 )
 
 __all__ = [
+    "CHECKER",
     "DEFAULT_LIMITS",
+    "OWN_CODES",
     "Acknowledgement",
     "Alert",
     "AlertKey",
     "AlertPolicy",
     "AlertState",
+    "Auth",
     "Capture",
     "ChannelKind",
     "ChannelSettings",
@@ -82,6 +89,7 @@ __all__ = [
     "Judgement",
     "Leap",
     "Limits",
+    "NewSilence",
     "Notification",
     "Part",
     "ProblemCode",
@@ -90,6 +98,7 @@ __all__ = [
     "Route",
     "Sample",
     "Satellite",
+    "Scope",
     "Selection",
     "Severity",
     "Silence",
@@ -103,6 +112,7 @@ __all__ = [
     "Tracking",
     "Transition",
     "TransitionKind",
+    "User",
     "Verdict",
     "worst_status",
 ]

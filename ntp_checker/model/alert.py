@@ -8,6 +8,9 @@ from uuid import UUID
 
 from ntp_checker.model.words import ProblemCode, Severity
 
+#: AlertKey.host of what is about the checker itself.
+CHECKER = "*"
+
 
 class AlertState(StrEnum):
     """PENDING is not bad often enough yet, and nobody is told."""
@@ -33,7 +36,7 @@ class TransitionKind(StrEnum):
 class AlertKey:
     """What an alert is about: at most one that is not closed for each."""
 
-    host: str  #: name; `*` for the checker itself
+    host: str  #: name; CHECKER for the checker itself
     code: ProblemCode
     subject: str = ""  #: as in Judgement
 
@@ -73,7 +76,8 @@ class Alert:
     #: openings and closings of the last day that tell flapping, oldest first; the newest few only
     changed_at: tuple[datetime, ...] = ()
     flapping_since_at: datetime | None = None
-    reminded_at: datetime | None = None  #: when people were last told
+    #: when people were last told; None while open: nobody was, it is withheld or flaps
+    reminded_at: datetime | None = None
     acknowledgement: Acknowledgement | None = None
 
 

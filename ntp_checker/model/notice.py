@@ -18,6 +18,7 @@ class ChannelKind(StrEnum):
     WEBHOOK = "webhook"
     SLACK = "slack"
     PAGERDUTY = "pagerduty"
+    APPRISE = "apprise"
 
 
 class SmtpSecurity(StrEnum):
@@ -43,6 +44,7 @@ class ChannelSettings:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     url: str | None = field(default=None, repr=False)  #: of webhooks; may hold a token
+    urls: tuple[str, ...] = field(default=(), repr=False)  #: of apprise; they hold tokens
     secret: str | None = field(default=None, repr=False)  #: signs webhooks; PagerDuty's routing key
     allow_private: bool = False  #: a webhook may lead to addresses inside
     messages_per_s: float = 1.0
@@ -92,6 +94,23 @@ class SilenceRule:
     silence: Silence  #: the first time, or the only one
     recurrence: str | None = None  #: RFC 5545 rule of its beginnings; None: once
     time_zone: str | None = None  #: whose wall clock the rule goes by; None: once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSilence:
+    """A silence that somebody asks for; None matches all."""
+
+    starts_at: datetime  #: of the first one, if it recurs
+    ends_at: datetime  #: of the first one, if it recurs
+    reason: str
+    created_by: str
+    host: str | None = None
+    group: str | None = None
+    code: ProblemCode | None = None
+    subject: str | None = None
+    recurrence: str | None = None  #: RFC 5545 rule with an end; None = once
+    time_zone: str | None = None  #: whose wall clock the rule means
+    is_for_everything: bool = False  #: said explicitly: neither host, group nor code is given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,3 +148,23 @@ class ProblemCode(StrEnum):
     LOGIN_REFUSED = "login_refused"
     PROBE_FAILED = "probe_failed"
     HOST_KEY_CHANGED = "host_key_changed"
+    DISAGREES_WITH_FLEET = "disagrees_with_fleet"
+    CHECKER_BLIND = "checker_blind"
+    CHECKER_CLOCK_WRONG = "checker_clock_wrong"
+    CHANNEL_DEAD = "channel_dead"
+    SPOOL_BACKLOG = "spool_backlog"
+    OUTBOX_BACKLOG = "outbox_backlog"
+    PARTITIONS_MISSING = "partitions_missing"
+
+
+#: About the checker itself: on host `*`, found by no look at a host, and no host's status.
+OWN_CODES = frozenset(
+    {
+        ProblemCode.CHECKER_BLIND,
+        ProblemCode.CHECKER_CLOCK_WRONG,
+        ProblemCode.CHANNEL_DEAD,
+        ProblemCode.SPOOL_BACKLOG,
+        ProblemCode.OUTBOX_BACKLOG,
+        ProblemCode.PARTITIONS_MISSING,
+    }
+)

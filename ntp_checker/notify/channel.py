@@ -2,7 +2,8 @@
 
 import hashlib
 from collections import OrderedDict
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 from ntp_checker.message import OutgoingMessage
 
@@ -27,6 +28,14 @@ class Channel(Protocol):
         Raises SendError if the message, or a part of it, was not taken; sent again, only what is
         missing goes out, as long as this process lives.
         """
+
+
+@runtime_checkable
+class KnowsSuppressed(Protocol):
+    """A channel whose provider tells which recipients it has given up."""
+
+    async def suppressed_recipients(self) -> Mapping[str, str]:
+        """The reason, a word, by recipient; never raises and is bounded in time."""
 
 
 class Progress:

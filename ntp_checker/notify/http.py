@@ -124,7 +124,7 @@ def _embedded(address: IpAddress) -> IpAddress:
 
 
 class Poster:
-    """Posts to endpoints; made once and passed in."""
+    """Posts to endpoints, or calls them; made once and passed in."""
 
     def __init__(
         self,
@@ -140,9 +140,17 @@ class Poster:
 
     async def post(self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer, whatever its status. Raises SendError if there was none in time."""
+        given = {"Content-Length": str(len(body)), **headers}
+        return await self._ask(endpoint, _request("POST", endpoint, given) + body)
+
+    async def get(self, endpoint: Endpoint, headers: Mapping[str, str]) -> Answer:
+        """The same for a request without a body."""
+        return await self._ask(endpoint, _request("GET", endpoint, headers))
+
+    async def _ask(self, endpoint: Endpoint, request: bytes) -> Answer:
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._exchange(endpoint, headers, body)
+                return await self._exchange(endpoint, request)
         except TimeoutError as err:
             detail = f"no answer from {endpoint.host} within {self._timeout_s:g} s"
             raise SendError(detail, SendErrorKind.RETRY) from err
@@ -155,12 +163,10 @@ class Poster:
             detail = f"no answer from {endpoint.host}: {clean_line(str(err) or repr(err))}"
             raise SendError(detail, SendErrorKind.RETRY) from err
 
-    async def _exchange(
-        self, endpoint: Endpoint, headers: Mapping[str, str], body: bytes
-    ) -> Answer:
+    async def _exchange(self, endpoint: Endpoint, request: bytes) -> Answer:
         reader, writer = await self._connect(endpoint)
         try:
-            writer.write(_request(endpoint, headers, body))
+            writer.write(request)
             await writer.drain()
             head = await reader.readuntil(_HEAD_END)
             return _parse(head, await _read_body(reader, head))
@@ -209,15 +215,15 @@ def certificate_error(host: str, err: ssl.SSLCertVerificationError) -> SendError
     return SendError(f"{host}'s certificate is refused: {clean_line(err.verify_message)}", kind)
 
 
-def _request(endpoint: Endpoint, headers: Mapping[str, str], body: bytes) -> bytes:
+def _request(method: str, endpoint: Endpoint, headers: Mapping[str, str]) -> bytes:
+    """The request's head."""
     lines = [
-        f"POST {endpoint.target} HTTP/1.1",
+        f"{method} {endpoint.target} HTTP/1.1",
         f"Host: {endpoint.authority}",
         "Connection: close",
-        f"Content-Length: {len(body)}",
         *(f"{name}: {value}" for name, value in headers.items()),
     ]
-    return "\r\n".join(lines).encode("ascii") + _HEAD_END + body
+    return "\r\n".join(lines).encode("ascii") + _HEAD_END
 
 
 async def _read_body(reader: asyncio.StreamReader, head: bytes) -> bytes:
@@ -270,6 +276,11 @@ def _seconds(text: str) -> float | None:
     return min(float(text), _MAX_RETRY_AFTER_S)
 
 
+def is_passing(status: int) -> bool:
+    """True for a refusal that another try may end."""
+    return status in _PASSING or status >= 500
+
+
 def check_taken(answer: Answer, endpoint: Endpoint, *, secrets: Sequence[str] = ()) -> None:
     """Raises SendError unless the answer is a 2xx. What it quotes is cleansed of the secrets."""
     if 200 <= answer.status < 300:
@@ -280,7 +291,7 @@ def check_taken(answer: Answer, endpoint: Endpoint, *, secrets: Sequence[str] = 
             said = said.replace(secret, "***")
     said = clean_line(said, max_chars=_MAX_TOLD_CHARS)
     detail = f"{endpoint.host} answers {answer.status}{f': {said}' if said else ''}"
-    if answer.status in _PASSING or answer.status >= 500:
+    if is_passing(answer.status):
         raise SendError(detail, SendErrorKind.RETRY, retry_after_s=answer.retry_after_s)
     if 300 <= answer.status < 400:
         detail = f"{endpoint.host} answers {answer.status}: redirects are not followed"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from ntp_checker.errors import ConfigError, SendError
 from ntp_checker.model import ChannelKind, ChannelSettings
+from ntp_checker.notify.apprise import AppriseChannel
 from ntp_checker.notify.channel import Channel
 from ntp_checker.notify.http import Poster, Reach
 from ntp_checker.notify.pagerduty import EVENTS_URL, PagerDutyChannel
@@ -60,6 +61,8 @@ def _open(settings: ChannelSettings, ses_client: Callable[[], SesClient]) -> Cha
                 poster=_poster(settings),
                 url=settings.url or EVENTS_URL,
             )
+        case ChannelKind.APPRISE:
+            return AppriseChannel(name=name, urls=settings.urls)
 
 
 def _poster(settings: ChannelSettings) -> Poster:

@@ -7,7 +7,14 @@ from typing import Any
 
 import orjson
 
-from ntp_checker.message import AlertNotice, OutgoingMessage, clean_line, problem_title
+from ntp_checker.message import (
+    AlertNotice,
+    OutgoingMessage,
+    alerts_url,
+    clean_line,
+    links_of,
+    problem_title,
+)
 from ntp_checker.model import Severity, TransitionKind
 from ntp_checker.notify.channel import Progress
 from ntp_checker.notify.http import Endpoint, Poster, check_taken
@@ -32,6 +39,7 @@ class _Event:
     action: str  #: trigger, acknowledge or resolve
     dedup_key: str
     payload: dict[str, Any] | None = None  #: with a trigger only
+    notice: AlertNotice | None = None  #: the one alert that a trigger is about
 
 
 class PagerDutyChannel:
@@ -72,8 +80,7 @@ class PagerDutyChannel:
         }
         if event.payload is not None:
             body |= {"payload": event.payload, "client": "NTP Checker"}
-            if message.public_url is not None:
-                body["client_url"] = f"{message.public_url}/alerts"
+            body |= _leads(event.notice, message.public_url)
         headers = {"Content-Type": "application/json", "User-Agent": "ntp-checker"}
         answer = await self._poster.post(self._endpoint, headers, orjson.dumps(body))
         check_taken(answer, self._endpoint, secrets=(self._routing_key,))
@@ -99,11 +106,25 @@ def events_of(message: OutgoingMessage) -> Iterator[_Event]:
             action="trigger",
             dedup_key=begun[0].thread_key,
             payload=_payload(message, begun[0]),
+            notice=begun[0],
         )
     elif begun or not message.notices:
         yield _Event(
             action="trigger", dedup_key=str(message.message_id), payload=_payload(message, None)
         )
+
+
+def _leads(notice: AlertNotice | None, public_url: str | None) -> dict[str, Any]:
+    """The first link is what PagerDuty puts beside the client's name."""
+    if public_url is None:
+        return {}
+    if notice is None:
+        return {"client_url": alerts_url(public_url)}
+    links = links_of(notice, public_url)
+    return {
+        "client_url": links[0][1],
+        "links": [{"href": url, "text": words} for words, url in links],
+    }
 
 
 def _payload(message: OutgoingMessage, notice: AlertNotice | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ntp_checker.errors import SendError, SendErrorKind
 from ntp_checker.message import OutgoingMessage, clean_line
 from ntp_checker.notify.channel import Progress
 from ntp_checker.notify.mime import make_mail, sort_addresses
+from ntp_checker.notify.ses_suppressed import SuppressionClient, SuppressionList
 
 #: SES v2, SendEmail: recipients of one call.
 MAX_RECIPIENTS = 50
@@ -39,7 +40,7 @@ _REJECTED = frozenset({"MessageRejected", "BadRequestException", "InvalidParamet
 _PASSING_FROM = 500
 
 
-class SesClient(Protocol):
+class SesClient(SuppressionClient, Protocol):
     """As much of boto3's `sesv2` client as is used."""
 
     def send_email(self, **request: object) -> Mapping[str, Any]:
@@ -88,9 +89,12 @@ class SesChannel:
         self._configuration_set, self._tags = configuration_set, dict(tags or {})
         self._timeout_s = timeout_s
         self._progress = Progress()
+        self._suppression = SuppressionList(channel=name, client=client, recipients=recipients)
 
     async def send(self, message: OutgoingMessage) -> str:
-        """SES's message id, one for each call of 50 recipients. Raises SendError.
+        """SES's message id, one for each call of 50 recipients, and whom SES will not reach.
+
+        Raises SendError.
 
         A rejected call was sent to nobody: it is made again for each recipient alone, so that one
         bad address costs the others nothing.
@@ -112,11 +116,18 @@ class SesChannel:
                         answers.append(await self._send(message, [address]))
                     except _RejectedError as alone:
                         refused.append(f"{address} refused: {alone.detail}")
-        told = "; ".join(refused)
+        told = "; ".join([*refused, *map(_say_suppressed, self._suppression.known.items())])
         if not answers and not taken:
             raise SendError(told or "no recipient", SendErrorKind.PERMANENT)
         self._progress.forget(message)
         return f"{' '.join(answers)}{f' ({told})' if told else ''}"
+
+    async def suppressed_recipients(self) -> Mapping[str, str]:
+        """Whom SES does not write to any more: bounce or complaint, by recipient.
+
+        Asked at most once an hour; what could not be asked stays as it was known.
+        """
+        return await self._suppression.look_up()
 
     async def _send(self, message: OutgoingMessage, recipients: Sequence[str]) -> str:
         request = self._request(message, recipients)
@@ -145,6 +156,11 @@ class SesChannel:
         if self._configuration_set is not None:
             request["ConfigurationSetName"] = self._configuration_set
         return request
+
+
+def _say_suppressed(found: tuple[str, str]) -> str:
+    recipient, reason = found
+    return f"{recipient} gets no mail: on the suppression list after a {reason}"
 
 
 class _RejectedError(SendError):

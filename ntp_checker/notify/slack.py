@@ -2,7 +2,7 @@
 
 import orjson
 
-from ntp_checker.message import OutgoingMessage
+from ntp_checker.message import Link, OutgoingMessage, alerts_url, digest_links, links_of
 from ntp_checker.notify.http import Endpoint, Poster, check_taken
 
 #: Of 40,000 that Slack takes: what a person reads in a chat, the rest is a link away.
@@ -35,17 +35,32 @@ class SlackChannel:
 
 
 def slack_text(message: OutgoingMessage) -> str:
-    """The title in bold and the text in a block in which Slack reads no mark-up.
+    """The title in bold, the text in a block in which Slack reads no mark-up, links below it.
 
     `&`, `<` and `>` escaped as Slack wants it: a host named `<!channel>` calls nobody.
     """
     _, _, rest = message.text.partition("\n")
+    links = _links(message)
+    for words, url in links:
+        rest = rest.replace(f"{words}: {url}\n", "")
     if len(rest) > _MAX_TEXT_CHARS:
         rest = rest[:_MAX_TEXT_CHARS].rpartition("\n")[0] + "\n\N{HORIZONTAL ELLIPSIS}"
     title = message.title.replace("*", "\N{ASTERISK OPERATOR}").replace("`", "'")
     events = message.event_ids
     event = f"\nEvent {events[0]}" if len(events) == 1 and str(events[0]) not in rest else ""
-    return f"*{_escape(title)}*\n```{_escape(rest.strip().replace('```', chr(39) * 3))}```{event}"
+    block = f"```{_escape(rest.strip().replace('```', chr(39) * 3))}```"
+    leads = " \N{MIDDLE DOT} ".join(f"<{_escape(url)}|{words}>" for words, url in links)
+    return f"*{_escape(title)}*\n{block}{event}" + (f"\n{leads}" if leads else "")
+
+
+def _links(message: OutgoingMessage) -> tuple[Link, ...]:
+    """Those of the text; a host's name in them is encoded."""
+    if message.public_url is None:
+        return ()
+    if not message.notices:
+        return (("Alerts", alerts_url(message.public_url)),)
+    make = links_of if len(message.notices) == 1 else digest_links
+    return make(message.notices[0], message.public_url)
 
 
 def _escape(text: str) -> str:

@@ -12,8 +12,10 @@ from ntp_checker.message import (
     AlertNotice,
     MessageState,
     OutgoingMessage,
+    alert_url,
     clean_line,
     problem_title,
+    runbook_url,
 )
 from ntp_checker.notify.http import Endpoint, Poster, check_taken
 
@@ -94,18 +96,21 @@ def _alert(notice: AlertNotice, message: OutgoingMessage) -> dict[str, Any]:
         "severity": transition.severity.value,
     }
     base_url = message.public_url
+    annotations = {
+        "summary": problem_title(key),
+        "description": clean_line(transition.reason),
+        "transition": transition.kind.value,
+        "event_id": str(transition.event_id),
+    }
+    if base_url is not None:
+        annotations["runbook_url"] = runbook_url(notice, base_url)
     return {
         "status": MessageState.RESOLVED if notice.is_resolved else MessageState.FIRING,
         "labels": {name: words for name, words in labels.items() if words},
-        "annotations": {
-            "summary": problem_title(key),
-            "description": clean_line(transition.reason),
-            "transition": transition.kind.value,
-            "event_id": str(transition.event_id),
-        },
+        "annotations": annotations,
         "startsAt": _iso(transition.first_bad_slot_at),
         "endsAt": _iso(transition.slot_at) if notice.is_resolved else _NO_END,
-        "generatorURL": f"{base_url}/alerts" if base_url else "",
+        "generatorURL": "" if base_url is None else alert_url(notice, base_url),
         # Of what the alert is on, not of its severity, which may change.
         "fingerprint": hashlib.sha256(
             repr((key.host, key.code.value, key.subject)).encode(errors="replace")

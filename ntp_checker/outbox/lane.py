@@ -13,6 +13,7 @@ from ntp_checker.errors import RowsRefused, SendError, SendErrorKind, StoreError
 from ntp_checker.message import OutgoingMessage, clean_line
 from ntp_checker.model import Notification
 from ntp_checker.notify.channel import Channel
+from ntp_checker.outbox.health import ChannelHealth
 from ntp_checker.outbox.pace import BACKOFF_MAX_S, TokenBucket, backoff_s
 from ntp_checker.outbox.waiting import D, Waiting
 from ntp_checker.store.notifications import INTERNAL_ERROR
@@ -47,6 +48,7 @@ class Lane(Generic[D]):
     ) -> None:
         self.queued = asyncio.Event()  #: there may be something to send
         self._waiting = waiting
+        self.health = ChannelHealth(channel.name)
         self._channel = channel
         self._name = channel.name
         self._stand_ins = stand_ins
@@ -126,6 +128,7 @@ class Lane(Generic[D]):
             return await self._waiting.settle_accepted(claimed, message, clean_line(answer))
 
         self._failures = 0
+        self.health.note_accepted()
         lost = await self._settle(settle)
         log.info(
             "message accepted",
@@ -147,11 +150,14 @@ class Lane(Generic[D]):
         attempts = max(one.attempts for one in claimed)
         others = self._stand_ins(claimed) if _is_for_others(failure, attempts) else []
         is_taken_over = failure.kind is SendErrorKind.NEXT_CHANNEL and len(others) == len(claimed)
+        is_given_up = is_taken_over or failure.kind is SendErrorKind.PERMANENT
         message_id = None if message is None else message.message_id
         reason = clean_line(failure.detail)
+        now_s = asyncio.get_running_loop().time()
+        self.health.note_refused(reason, now_s, is_given_up=is_given_up)
 
         async def settle() -> list[D]:
-            if is_taken_over or failure.kind is SendErrorKind.PERMANENT:
+            if is_given_up:
                 return await self._waiting.settle_given_up(
                     claimed,
                     message_id=message_id,

@@ -8,9 +8,10 @@ import structlog
 
 from ntp_checker.errors import StoreError
 from ntp_checker.model import Due, Notification
-from ntp_checker.notify.channel import Channel
+from ntp_checker.notify.channel import Channel, KnowsSuppressed
 from ntp_checker.outbox.lane import Lane, pause
 from ntp_checker.outbox.waiting import D, Waiting
+from ntp_checker.rules.own import ChannelState
 
 log = structlog.get_logger()
 
@@ -22,6 +23,8 @@ STOP_S = 3.0
 #: Where the settings say nothing else.
 MESSAGES_PER_S = 1.0
 RETRY_S = 5.0
+#: Providers are asked which recipients they have given up; each bounds it further by itself.
+ASK_SUPPRESSED_S = 600.0
 
 
 class Outbox(Generic[D]):
@@ -40,6 +43,7 @@ class Outbox(Generic[D]):
     ) -> None:
         self._waiting = waiting
         self._fallbacks_of = fallbacks_of
+        self._knowing = [one for one in channels.values() if isinstance(one, KnowsSuppressed)]
         self._lanes = {
             name: Lane(
                 waiting,
@@ -56,11 +60,18 @@ class Outbox(Generic[D]):
         for lane in self._lanes.values():
             lane.queued.set()
 
+    def channel_states(self) -> list[ChannelState]:
+        """How each channel fares that was tried since the start."""
+        now_s = asyncio.get_running_loop().time()
+        states = [lane.health.state(now_s) for lane in self._lanes.values()]
+        return [state for state in states if state is not None]
+
     async def run(self, stop: asyncio.Event) -> None:
         """Returns STOP_S after `stop` at the latest; what is not sent then stays in the outbox."""
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(lane.run(stop)) for lane in self._lanes.values()]
             running.append(tasks.create_task(self._give_up_unknown(stop)))
+            running += [tasks.create_task(_ask_suppressed(one, stop)) for one in self._knowing]
             await stop.wait()
             self.wake()
             await asyncio.wait(running, timeout=STOP_S)
@@ -97,6 +108,13 @@ class Outbox(Generic[D]):
                     )
                 )
         return found
+
+
+async def _ask_suppressed(channel: KnowsSuppressed, stop: asyncio.Event) -> None:
+    """Beside all mails: what is found is in the log, and in the answers of later mails."""
+    while not stop.is_set():
+        await channel.suppressed_recipients()
+        await pause(stop, ASK_SUPPRESSED_S)
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -5,8 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from ntp_checker.advances import OLD_NEWS, Alerting, as_old_news
 from ntp_checker.alerting import advance, settle
+from ntp_checker.audiences import (
+    Alerting,
+    group_of,
+    is_stormy,
+    unless_old_news,
+    unseen_hold_of,
+)
 from ntp_checker.known_alerts import Known
 from ntp_checker.model import (
     Alert,
@@ -17,7 +23,10 @@ from ntp_checker.model import (
     Transition,
 )
 from ntp_checker.notes import Decision, Note, NoteState, NoteSubject
-from ntp_checker.routing import Audience, hold_of, inhibitor, notifications_of
+from ntp_checker.routing import Audience, Told, inhibitor, notifications_of, storm_hold
+from ntp_checker.store.audience import GroupNow
+from ntp_checker.transitions import withheld
+from ntp_checker.upstream import EXPLAINING, HEALING, Trouble, explanation, lost_sources
 
 #: Of one alert: key and first bad slot.
 _Identity = tuple[AlertKey, datetime]
@@ -43,8 +52,9 @@ class Fleet:
         self, known: Known, committed: Mapping[str, datetime], notes: Iterable[Note]
     ) -> None:
         self._hosts = {host: _Host(judged_until_at=at) for host, at in committed.items()}
-        #: The channels that heard of an alert, as in KnownAlert.
-        self._told: dict[_Identity, dict[str, datetime | None]] = {}
+        self._told: dict[_Identity, dict[str, Told]] = {}  #: by alert, the channels that heard
+        self._lately: list[Transition] = []  #: those of the last interval
+        self._storm_until_at: datetime | None = None  #: what comes together waits for this
         self._decided: set[UUID] = set()
         for name, alerts in known.hosts.items():
             if alerts is None:
@@ -59,7 +69,8 @@ class Fleet:
         for note in notes:
             self._decided.add(note.transition.event_id)
             if note.state in (NoteState.WAITING, NoteState.ACCEPTED):
-                self._heard(note.transition)[note.channel] = note.decided.not_before_at
+                told = Told(until_at=note.decided.not_before_at, group_key=note.group_key)
+                self._heard(note.transition)[note.channel] = told
 
     def advance(
         self,
@@ -86,21 +97,22 @@ class Fleet:
         undecided = [one for one in subjects if one.transition.event_id not in self._decided]
         if not undecided or not alerting.routes:
             return []
-        groups = {one.group or "" for one in undecided}
-        audiences = {
-            group: Audience(
-                routes=alerting.routes,
-                silences=silences,
-                group=group or None,
-                at=now,
-                hold_until_at=self._hold_until(group, alerting, hosts.get(group, 0), now),
-            )
-            for group in groups
-        }
+        self._note_storm([one.transition for one in undecided], alerting, hosts, now)
         return [
             decision
             for subject in undecided
-            for decision in self._decide(subject, audiences[subject.group or ""])
+            for decision in self._decide(
+                subject,
+                Audience(
+                    routes=alerting.routes,
+                    silences=silences,
+                    group=subject.group,
+                    at=now,
+                    hold_until_at=self._storm_until_at,
+                    unseen_hold=unseen_hold_of(alerting.sight, now),
+                ),
+                alerting,
+            )
         ]
 
     def _advance_host(
@@ -116,41 +128,94 @@ class Fleet:
         for transition in made.transitions:
             yield transition, alerts[transition.key, transition.first_bad_slot_at]
 
-    def _decide(self, subject: NoteSubject, audience: Audience) -> list[Decision]:
+    def _decide(
+        self, subject: NoteSubject, audience: Audience, alerting: Alerting
+    ) -> list[Decision]:
         transition = subject.transition
         heard = self._heard(transition)
+        told = {**self._heard_of_flapping(transition), **heard}
         found = notifications_of(
             transition,
             audience,
-            inhibited_by=inhibitor(transition.key, self._host(transition.key.host).live.values()),
-            told={
-                channel: at if at is not None and at > audience.at else None
-                for channel, at in {**self._heard_of_flapping(transition), **heard}.items()
-            },
+            inhibited_by=self._explained_by(transition, alerting, audience.at),
+            told={channel: _as_of(one, audience.at) for channel, one in told.items()},
         )
-        if audience.at - transition.slot_at > OLD_NEWS:
-            found = [as_old_news(one, audience.at) for one in found]
+        found = unless_old_news(found, transition, audience)
         self._decided.add(transition.event_id)
-        heard |= {one.channel: one.not_before_at for one in found if one.suppressed_by is None}
+        heard |= {
+            one.channel: Told(until_at=one.not_before_at, group_key=one.group_key)
+            for one in found
+            if one.suppressed_by is None
+        }
+        if found and all(one.suppressed_by is not None for one in found):
+            self._withhold(transition)
         return [Decision(notification=one, subject=subject) for one in found]
 
-    def _hold_until(
-        self, group: str, alerting: Alerting, hosts: int, now: datetime
-    ) -> datetime | None:
-        lately_at = now - timedelta(seconds=alerting.interval_s)
-        alerts = sum(
-            alert.opened_at is None or alert.opened_at >= lately_at
-            for name, host in self._hosts.items()
-            if host.live and alerting.group_of.get(name, "") == group
-            for alert in host.live.values()
-        )
-        hold = hold_of(alerts, hosts, alerting.interval_s)
-        return None if hold is None else now + hold
+    def _withhold(self, transition: Transition) -> None:
+        """As the database will: nobody is to be reminded of what nobody was told."""
+        live = self._host(transition.key.host).live
+        alert = live.get(transition.key)
+        if alert is not None and alert.state is AlertState.OPEN:
+            live[alert.key] = withheld(alert)
 
-    def _heard(self, transition: Transition) -> dict[str, datetime | None]:
+    def _explained_by(
+        self, transition: Transition, alerting: Alerting, now: datetime
+    ) -> str | None:
+        """By an alert of the same host, or of the hosts that are its sources."""
+        key, of_host = transition.key, self._host(transition.key.host).live.values()
+        if (by_own := inhibitor(key, of_host)) is not None:
+            return by_own
+        if not (addresses := lost_sources(key, of_host)):
+            return None
+        return explanation(
+            key,
+            transition.first_bad_slot_at,
+            addresses,
+            hosts_at=alerting.hosts_at,
+            troubles=[
+                Trouble(host=name, code=alert.key.code, first_bad_slot_at=alert.first_bad_slot_at)
+                for address in addresses
+                for name in alerting.hosts_at.get(address, ())
+                for alert in (*self._host(name).live.values(), *self._host(name).recent.values())
+                if alert.key.code in EXPLAINING
+                and (alert.closed_at is None or alert.closed_at >= now - HEALING)
+            ],
+        )
+
+    def _note_storm(
+        self,
+        transitions: Iterable[Transition],
+        alerting: Alerting,
+        hosts: Mapping[str, int],
+        now: datetime,
+    ) -> None:
+        """Afterwards it is known until when what comes together waits, if many do."""
+        since_at = now - timedelta(seconds=alerting.interval_s)
+        self._lately = [one for one in (*self._lately, *transitions) if one.slot_at >= since_at]
+        if self._storm_until_at is not None and self._storm_until_at > now:
+            return  # a storm that goes on is known by what waits: its last hosts are few
+        moving = {(one.key, one.first_bad_slot_at) for one in self._lately} | {
+            (alert.key, alert.first_bad_slot_at)
+            for host in self._hosts.values()
+            for alert in host.live.values()
+            if alert.state is AlertState.PENDING
+            or (alert.bad_in_a_row == 0 and alert.good_in_a_row > 0)
+        }
+        counts = dict.fromkeys(hosts, 0)
+        for key, _ in moving:
+            group = group_of(alerting, key)
+            counts[group] = counts.get(group, 0) + 1
+        found = {
+            group: GroupNow(alerts=alerts, hosts=hosts.get(group, 0))
+            for group, alerts in counts.items()
+        }
+        is_storm = any(is_stormy(found, group, alerting) for group in found)
+        self._storm_until_at = now + storm_hold(alerting.interval_s) if is_storm else None
+
+    def _heard(self, transition: Transition) -> dict[str, Told]:
         return self._told.setdefault((transition.key, transition.first_bad_slot_at), {})
 
-    def _heard_of_flapping(self, transition: Transition) -> Mapping[str, datetime | None]:
+    def _heard_of_flapping(self, transition: Transition) -> Mapping[str, Told]:
         """Those who were told that what it is about had begun to flap, with an alert before it."""
         last = self._host(transition.key.host).recent.get(transition.key)
         if last is None or last.first_bad_slot_at == transition.first_bad_slot_at:
@@ -161,6 +226,11 @@ class Fleet:
 
     def _host(self, name: str) -> _Host:
         return self._hosts.setdefault(name, _Host())
+
+
+def _as_of(told: Told, now: datetime) -> Told:
+    """What waited until then is gone."""
+    return told if told.until_at is not None and told.until_at > now else Told()
 
 
 def hosts_by_group(names: Collection[str], alerting: Alerting) -> dict[str, int]:

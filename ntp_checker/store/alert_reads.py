@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
+from uuid import UUID
 
 import orjson
 
-from ntp_checker.model import Acknowledgement, AlertState, Severity
+from ntp_checker.model import Acknowledgement, AlertState, Severity, TransitionKind
+from ntp_checker.store.arrays import text_array
 from ntp_checker.store.pool import ReaderConnection
 from ntp_checker.store.queries import load_queries
 
@@ -51,6 +53,7 @@ class AlertShown:
     state: AlertState
     severity: Severity
     first_bad_slot_at: datetime
+    last_good_slot_at: datetime | None  #: before it began; None if unknown
     opened_at: datetime
     closed_at: datetime | None
     value: float | None  #: in `unit`, as found last
@@ -60,7 +63,50 @@ class AlertShown:
     reason: str
     flapping_since_at: datetime | None
     acknowledgement: Acknowledgement | None
+    event_id: UUID | None  #: of its first transition, or of the one that was asked for
     notices: Sequence[Notice]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitionShown:
+    """One step of an alert's life, and who was told of it."""
+
+    event_id: UUID
+    kind: TransitionKind
+    slot_at: datetime  #: or the time at which somebody did something
+    noted_at: datetime  #: when it was stored
+    severity: Severity
+    value: float | None
+    limit: float | None
+    unit: str
+    reason: str
+    notices: Sequence[Notice]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOfHost:
+    """The open alerts of one host in short."""
+
+    alerts: int
+    code: str  #: of the worst one; so are the others
+    subject: str
+    severity: Severity
+    opened_at: datetime
+    event_id: UUID | None
+    acknowledged_by: str | None
+    acknowledged_until_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertMark:
+    """When an alert was open, for a chart."""
+
+    host: str
+    code: str
+    subject: str
+    severity: Severity
+    opened_at: datetime
+    closed_at: datetime | None  #: None while it is open
 
 
 def read_alerts(
@@ -90,10 +136,91 @@ def count_open(connection: ReaderConnection) -> int:
     return int(row[0]) if row else 0
 
 
+def read_alert(connection: ReaderConnection, event_id: UUID) -> AlertShown | None:
+    """The alert that this transition belongs to, without notices; None if there is none."""
+    row = connection.execute(_statement("alert_of_event"), {"event_id": event_id}).fetchone()
+    return None if row is None else _shown(row)
+
+
+def read_transitions(
+    connection: ReaderConnection, alert_id: int, *, limit: int
+) -> list[TransitionShown]:
+    """The first `limit` steps of an alert's life, in their order."""
+    rows = connection.execute(
+        _statement("transitions_of_alert"), {"alert_id": alert_id, "limit": limit}
+    ).fetchall()
+    return [
+        TransitionShown(
+            event_id=event_id,
+            kind=TransitionKind(kind),
+            slot_at=slot_at,
+            noted_at=noted_at,
+            severity=Severity(severity),
+            value=value,
+            limit=limit_value,
+            unit=unit,
+            reason=reason,
+            notices=[_notice(notice) for notice in orjson.loads(notices)],
+        )
+        for (
+            event_id, kind, slot_at, noted_at, severity, value, limit_value, unit, reason, notices,
+        ) in rows
+    ]  # fmt: skip
+
+
+def read_open_by_host(connection: ReaderConnection) -> dict[str, OpenOfHost]:
+    """By name, of every host that has an open alert."""
+    rows = connection.execute(_statement("open_by_host")).fetchall()
+    return {
+        name: OpenOfHost(
+            alerts=alerts,
+            code=code,
+            subject=subject,
+            severity=Severity(severity),
+            opened_at=opened_at,
+            event_id=event_id,
+            acknowledged_by=by,
+            acknowledged_until_at=until_at,
+        )
+        for name, code, subject, severity, opened_at, by, until_at, event_id, alerts in rows
+    }
+
+
+def read_marks(
+    connection: ReaderConnection,
+    hosts: Sequence[str],
+    from_at: datetime,
+    to_at: datetime,
+    *,
+    limit: int,
+) -> list[AlertMark]:
+    """At most `limit` alerts that were open between these times, the worst first.
+
+    Of these hosts; of any host where none is given, but then only critical ones of the offset and
+    the error bound.
+    """
+    rows = connection.execute(
+        _statement("marks"),
+        {"hosts": text_array(hosts), "from_at": from_at, "to_at": to_at, "limit": limit},
+    ).fetchall()
+    return [
+        AlertMark(
+            host=host,
+            code=code,
+            subject=subject,
+            severity=Severity(severity),
+            opened_at=opened_at,
+            closed_at=closed_at,
+        )
+        for host, code, subject, severity, opened_at, closed_at in rows
+    ]
+
+
 def _shown(row: Sequence[Any]) -> AlertShown:
     (alert_id, host, group, code, subject, state, severity, *rest) = row
-    (first_bad_slot_at, opened_at, closed_at, value, peak_value, limit, unit, reason) = rest[:8]
-    (flapping_since_at, by, at, until_at, note, notices) = rest[8:]
+    (first_bad_slot_at, last_good_slot_at, opened_at, closed_at) = rest[:4]
+    (value, peak_value, limit, unit, reason) = rest[4:9]
+    (flapping_since_at, by, at, until_at, note, event_id, notices) = rest[9:]
     return AlertShown(
         alert_id=alert_id,
         host=host,
@@ -103,6 +230,7 @@ def _shown(row: Sequence[Any]) -> AlertShown:
         state=AlertState(state),
         severity=Severity(severity),
         first_bad_slot_at=first_bad_slot_at,
+        last_good_slot_at=last_good_slot_at,
         opened_at=opened_at,
         closed_at=closed_at,
         value=value,
@@ -114,6 +242,7 @@ def _shown(row: Sequence[Any]) -> AlertShown:
         acknowledgement=None
         if by is None
         else Acknowledgement(by=by, at=at, until_at=until_at, note=note or ""),
+        event_id=event_id,
         notices=[_notice(notice) for notice in orjson.loads(notices)],
     )
 

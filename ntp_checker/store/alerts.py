@@ -5,22 +5,19 @@ what `latest` says then is up to which slot the host was judged.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import orjson
-
-from ntp_checker.model import (
-    Acknowledgement,
-    Alert,
-    AlertKey,
-    AlertState,
-    ProblemCode,
-    Severity,
-    Transition,
+from ntp_checker.model import Alert, AlertKey, AlertState, Transition
+from ntp_checker.store.alert_rows import (
+    alert_from_row,
+    alert_to_row,
+    rows_as_json,
+    transition_to_row,
 )
 from ntp_checker.store.arrays import integer_array
+from ntp_checker.store.last_good import note_last_good
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.queries import load_queries
 
@@ -34,6 +31,12 @@ class HostAlerts:
     judged_until_at: datetime | None = (
         None  #: slot of the last sample judged; None before the first
     )
+
+    def as_of(self, slot_at: datetime) -> "HostAlerts | None":
+        """The same after this slot; None where there are neither live nor recent ones."""
+        if not self.live and not self.recent:
+            return None
+        return replace(self, judged_until_at=max(self.judged_until_at or slot_at, slot_at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,68 +83,38 @@ async def store_advances(
     """Those of the transitions that were not there yet, in the order they were given.
 
     Afterwards each alert is as given, a pending one that closed without having been open is gone,
-    and each transition has its row.
+    each transition has its row, and what opens knows when it was last good.
     """
     alerts: dict[tuple[int, AlertKey, datetime], tuple[StorableAdvance, Alert]] = {}
     events: list[dict[str, Any]] = []
+    of_hosts: list[tuple[int, Transition]] = []
     transitions: dict[str, Transition] = {}
     for advance in advances:
         for alert in advance.alerts:
             alerts[advance.host_id, alert.key, alert.first_bad_slot_at] = (advance, alert)
         for transition in advance.transitions:
             transitions.setdefault(str(transition.event_id), transition)
-            events.append(_event_row(advance.host_id, transition))
+            events.append(transition_to_row(advance.host_id, transition))
+            of_hosts.append((advance.host_id, transition))
     kept: list[dict[str, Any]] = []
     silent: list[dict[str, Any]] = []
     for advance, alert in alerts.values():
         never_opened = alert.state is AlertState.CLOSED and alert.opened_at is None
-        (silent if never_opened else kept).append(_alert_row(advance, alert))
+        (silent if never_opened else kept).append(
+            alert_to_row(advance.host_id, advance.lease_epoch, alert)
+        )
     queries = load_queries("alerts")
     if silent:
-        await conn.execute(queries["delete_silent"], {"rows": _json(silent)})
+        await conn.execute(queries["delete_silent"], {"rows": rows_as_json(silent)})
     if kept:
-        await conn.execute(queries["update_alerts"], {"rows": _json(kept)})
-        await conn.execute(queries["insert_alerts"], {"rows": _json(kept)})
+        await conn.execute(queries["update_alerts"], {"rows": rows_as_json(kept)})
+        await conn.execute(queries["insert_alerts"], {"rows": rows_as_json(kept)})
     if not events:
         return []
-    inserted = await conn.execute(queries["insert_events"], {"rows": _json(events)})
+    inserted = await conn.execute(queries["insert_events"], {"rows": rows_as_json(events)})
+    await note_last_good(conn, of_hosts)
     are_new = {str(event_id) for (event_id,) in await inserted.fetchall()}
     return [transition for event_id, transition in transitions.items() if event_id in are_new]
-
-
-def alert_from_row(row: Sequence[Any]) -> Alert:
-    """An alert from its columns, in the order `alerts.sql` names them from the host's name on."""
-    (name, code, subject, state, severity, *times_and_counts) = row
-    (first_bad_slot_at, last_slot_at, last_good_slot_at, opened_at, closed_at) = times_and_counts[
-        :5
-    ]
-    (bad_in_a_row, good_in_a_row, last_ordinal) = times_and_counts[5:8]
-    (value, peak_value, limit, unit, reason, changed_at) = times_and_counts[8:14]
-    (flapping_since_at, reminded_at, by, at, until_at, note) = times_and_counts[14:]
-    return Alert(
-        key=AlertKey(host=name, code=ProblemCode(code), subject=subject),
-        state=AlertState(state),
-        severity=Severity(severity),
-        first_bad_slot_at=first_bad_slot_at,
-        last_slot_at=last_slot_at,
-        last_good_slot_at=last_good_slot_at,
-        opened_at=opened_at,
-        closed_at=closed_at,
-        bad_in_a_row=bad_in_a_row,
-        good_in_a_row=good_in_a_row,
-        last_ordinal=last_ordinal,
-        value=value,
-        peak_value=peak_value,
-        limit=limit,
-        unit=unit,
-        reason=reason,
-        changed_at=tuple(changed_at),
-        flapping_since_at=flapping_since_at,
-        reminded_at=reminded_at,
-        acknowledgement=None
-        if by is None
-        else Acknowledgement(by=by, at=at, until_at=until_at, note=note or ""),
-    )
 
 
 def _by_host(rows: Iterable[Sequence[Any]]) -> dict[int, dict[AlertKey, Alert]]:
@@ -150,58 +123,3 @@ def _by_host(rows: Iterable[Sequence[Any]]) -> dict[int, dict[AlertKey, Alert]]:
         alert = alert_from_row(columns)
         found.setdefault(host_id, {})[alert.key] = alert
     return found
-
-
-def _alert_row(advance: StorableAdvance, alert: Alert) -> dict[str, Any]:
-    taken_on = alert.acknowledgement
-    return {
-        "host_id": advance.host_id,
-        "code": alert.key.code,
-        "subject": alert.key.subject,
-        "state": alert.state,
-        "severity": alert.severity,
-        "first_bad_slot_at": alert.first_bad_slot_at,
-        "last_slot_at": alert.last_slot_at,
-        "last_good_slot_at": alert.last_good_slot_at,
-        "opened_at": alert.opened_at,
-        "closed_at": alert.closed_at,
-        "bad_in_a_row": alert.bad_in_a_row,
-        "good_in_a_row": alert.good_in_a_row,
-        "last_ordinal": alert.last_ordinal,
-        "value": alert.value,
-        "peak_value": alert.peak_value,
-        "limit_value": alert.limit,
-        "unit": alert.unit,
-        "reason": alert.reason,
-        "changed_at": alert.changed_at,
-        "flapping_since_at": alert.flapping_since_at,
-        "reminded_at": alert.reminded_at,
-        "acknowledged_by": None if taken_on is None else taken_on.by,
-        "acknowledged_at": None if taken_on is None else taken_on.at,
-        "acknowledged_until_at": None if taken_on is None else taken_on.until_at,
-        "acknowledged_note": None if taken_on is None else taken_on.note,
-        "lease_epoch": advance.lease_epoch,
-    }
-
-
-def _event_row(host_id: int, transition: Transition) -> dict[str, Any]:
-    return {
-        "event_id": transition.event_id,
-        "host_id": host_id,
-        "code": transition.key.code,
-        "subject": transition.key.subject,
-        "transition": transition.kind,
-        "ordinal": transition.ordinal,
-        "first_bad_slot_at": transition.first_bad_slot_at,
-        "slot_at": transition.slot_at,
-        "severity": transition.severity,
-        "value": transition.value,
-        "limit_value": transition.limit,
-        "unit": transition.unit,
-        "reason": transition.reason,
-    }
-
-
-def _json(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Raises ValueError for text that UTF-8 cannot carry."""
-    return orjson.dumps(rows).decode()

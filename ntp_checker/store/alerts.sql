@@ -34,12 +34,13 @@ SELECT host_id, slot_at
  WHERE host_id = ANY (%(host_ids)s::integer[]);
 
 -- name: update_alerts
--- A closed one, too: when flapping has come to rest, that is noted where it closed last.
+-- A closed one, too: when flapping has come to rest, that is noted where it closed last. When it
+-- was last good was found here, and whoever has a copy of the alert may not know it.
 UPDATE metrics.alert AS alert
    SET state = given.state,
        severity = given.severity,
        last_slot_at = given.last_slot_at,
-       last_good_slot_at = given.last_good_slot_at,
+       last_good_slot_at = coalesce(given.last_good_slot_at, alert.last_good_slot_at),
        opened_at = given.opened_at,
        closed_at = given.closed_at,
        bad_in_a_row = given.bad_in_a_row,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ntp_checker.store.arrays import text_array
 from ntp_checker.store.pool import CheckerConnection
@@ -13,21 +13,37 @@ from ntp_checker.store.queries import load_queries
 class GroupNow:
     """How much is going on in one group of hosts."""
 
-    alerts: int  #: pending, or opened lately
-    hosts: int  #: watched
+    alerts: int = 0  #: on their way to a transition, or had one lately
+    hosts: int = 0  #: watched
 
 
 async def read_groups(
-    conn: CheckerConnection, group_names: Iterable[str], *, opened_since_at: datetime
+    conn: CheckerConnection, *, at: datetime, lately: timedelta, remind_every: timedelta
 ) -> Mapping[str, GroupNow]:
-    """Each of these groups by name; "" are the hosts without one."""
+    """Each group of hosts by name; "" are the hosts without one."""
     found = await conn.execute(
         load_queries("audience")["groups_now"],
-        {"group_names": text_array(group_names), "opened_since_at": opened_since_at},
+        {
+            "since_at": at - lately,
+            "reminded_from_at": at - remind_every - lately,
+            "reminded_to_at": at - remind_every + lately,
+        },
     )
     return {
-        name: GroupNow(alerts=alerts, hosts=hosts) for name, alerts, hosts in await found.fetchall()
+        name: GroupNow(alerts=int(alerts), hosts=int(hosts))
+        for name, alerts, hosts in await found.fetchall()
     }
+
+
+async def read_withheld(
+    conn: CheckerConnection, group_names: Iterable[str], *, told_since_at: datetime
+) -> Mapping[str, int]:
+    """For each of these groups how many of its open alerts are withheld, or were until lately."""
+    found = await conn.execute(
+        load_queries("audience")["withheld_now"],
+        {"group_names": text_array(group_names), "told_since_at": told_since_at},
+    )
+    return dict(await found.fetchall())
 
 
 async def read_left_hosts(conn: CheckerConnection, owner: str) -> Mapping[int, int]:

@@ -75,7 +75,8 @@ SOURCE_STATE_NUMBER: dict[SourceState, int] = {
     SourceState.JITTERY: 5,
 }
 
-#: bit of each code in `warning_bits` and `critical_bits`; 0 to 62, the sign stays free
+#: bit of each code in `warning_bits` and `critical_bits`; 0 to 62, the sign stays free. What no
+#: look at one host can find (OWN_CODES, `disagrees_with_fleet`) is in no sample's row.
 PROBLEM_BIT: dict[ProblemCode, int] = {
     ProblemCode.UNSYNCHRONISED: 0,
     ProblemCode.NO_SOURCES: 1,

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from ntp_checker.known_alerts import Known, KnownAlert, KnownHost
 from ntp_checker.model import Alert, AlertKey, AlertState, ProblemCode
+from ntp_checker.routing import Told
 from ntp_checker.store.alerts import HostAlerts
 from ntp_checker.store.arrays import integer_array
 from ntp_checker.store.pool import CheckerConnection
@@ -12,7 +13,7 @@ from ntp_checker.store.queries import load_queries
 from ntp_checker.store.silences import read_rules
 
 #: By host's number, code, subject and first bad slot: the channels as `KnownAlert` has them.
-_Heard = dict[tuple[int, AlertKey, datetime], dict[str, datetime | None]]
+_Heard = dict[tuple[int, AlertKey, datetime], dict[str, Told]]
 
 
 async def read_known(
@@ -68,7 +69,10 @@ async def _read_heard(
     heard: _Heard = {}
     async with conn.cursor(binary=True) as cursor:
         await cursor.execute(load_queries("heard")["heard"], {"host_ids": integer_array(host_ids)})
-        for host_id, code, subject, began_at, channel, waits_until_at in await cursor.fetchall():
+        for host_id, code, subject, began_at, channel, *waits in await cursor.fetchall():
             key = AlertKey(host=names[host_id], code=ProblemCode(code), subject=subject)
-            heard.setdefault((host_id, key, began_at), {})[channel] = waits_until_at
+            until_at, group_key = waits
+            heard.setdefault((host_id, key, began_at), {})[channel] = Told(
+                until_at=until_at, group_key=group_key
+            )
     return heard

@@ -27,10 +27,12 @@ earlier AS (
       JOIN metrics.alert_event AS event
         ON event.alert_id = before.alert_id AND event.transition = 'flapping'
 )
-SELECT wanted.host_id, wanted.code, wanted.subject, wanted.first_bad_slot_at, told.channel,
-       max(told.not_before_at) FILTER (WHERE told.state = 'waiting')
+SELECT DISTINCT ON (wanted.alert_id, told.channel)
+       wanted.host_id, wanted.code, wanted.subject, wanted.first_bad_slot_at, told.channel,
+       CASE WHEN told.state = 'waiting' THEN told.not_before_at END, told.group_key
   FROM wanted
   JOIN earlier ON earlier.alert_id = wanted.alert_id
   JOIN metrics.notification AS told
     ON told.event_id = earlier.event_id AND told.state IN ('waiting', 'claimed', 'accepted')
- GROUP BY wanted.host_id, wanted.code, wanted.subject, wanted.first_bad_slot_at, told.channel;
+ ORDER BY wanted.alert_id, told.channel, told.state = 'waiting' DESC, told.not_before_at DESC,
+          told.notification_id DESC;

@@ -13,6 +13,7 @@ from ntp_checker.store.queries import load_queries
 
 #: Name of host 0, which stands for the fleet and the checker itself.
 FLEET_NAME = "*"
+FLEET_ID = 0
 
 
 async def sync_hosts(conn: CheckerConnection, hosts: Sequence[Host]) -> dict[str, int]:

@@ -19,3 +19,21 @@ async def take_all(conn: CheckerConnection, owner: str, host_ids: Iterable[int])
             {"owner": owner, "host_ids": sorted(set(host_ids))},
         )
         return dict(await taken.fetchall())
+
+
+async def lock_lease(conn: CheckerConnection, host_id: int, owner: str) -> int | None:
+    """Epoch of this host's lease where `owner` has it, else None.
+
+    Until the transaction's end nobody takes it.
+    """
+    found = await conn.execute(
+        load_queries("leases")["lock_lease"], {"host_id": host_id, "owner": owner}
+    )
+    row = await found.fetchone()
+    return None if row is None else row[0]
+
+
+async def read_owners(conn: CheckerConnection) -> frozenset[str]:
+    """Every checker that has a lease."""
+    found = await conn.execute(load_queries("leases")["owners"])
+    return frozenset(owner for (owner,) in await found.fetchall())

@@ -11,3 +11,12 @@ ON CONFLICT (host_id) DO UPDATE
                        ELSE clock_timestamp() END,
        expires_at = 'infinity'
 RETURNING host_id, epoch;
+
+-- name: lock_lease
+SELECT epoch
+  FROM metrics.lease
+ WHERE host_id = %(host_id)s AND owner = %(owner)s AND expires_at > clock_timestamp()
+   FOR NO KEY UPDATE;
+
+-- name: owners
+SELECT DISTINCT owner FROM metrics.lease WHERE expires_at > clock_timestamp();

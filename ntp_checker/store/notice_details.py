@@ -64,9 +64,11 @@ async def read_details(
             )
         )
     rows = await conn.execute(queries["hosts_now"], {"host_ids": spans["host_ids"]})
-    for host_id, gps, selected in await rows.fetchall():
+    for host_id, gps, sources, selected in await rows.fetchall():
         details[host_id].gps = gps_words(_json(gps))
         details[host_id].selected_source = source_words(_json(selected))
+        if selected is None and sources is not None:
+            details[host_id].selected_source = f"none of {sources}"
     rows = await conn.execute(queries["changes_before"], spans)
     for host_id, slot_at, address, state, reach_class in await rows.fetchall():
         details[host_id].changes.append(_change_words(slot_at, address, state, reach_class))
@@ -84,7 +86,9 @@ def gps_words(gps: Mapping[str, Any] | None) -> str | None:
         return None
     fix = _FIX_WORDS.get(gps["mode"], "fix unknown")
     used, seen = gps["satellites_used"], gps["satellites_seen"]
-    return fix if used is None else f"{fix}, {used} of {seen} satellites used"
+    if used is None:
+        return fix
+    return f"{fix}, {used} {'' if seen is None else f'of {seen} '}satellites used"
 
 
 def source_words(source: Mapping[str, Any] | None) -> str | None:

@@ -16,6 +16,7 @@ SELECT wanted.host_id, sample.slot_at, sample.status, sample.system_offset_s, sa
 -- name: hosts_now
 SELECT host_id,
        (sample -> 'gps')::text,
+       jsonb_array_length(sources),
        jsonb_path_query_first(sources, '$[*] ? (@.state == "selected")')::text
   FROM metrics.latest
  WHERE host_id = ANY (%(host_ids)s::integer[]);

@@ -7,7 +7,6 @@ grows with each: whoever was paused for too long is refused when it settles.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +14,8 @@ import orjson
 
 from ntp_checker.message.notice import OutgoingMessage
 from ntp_checker.model import Due, Notification, Severity, Transition, TransitionKind
-from ntp_checker.store.alerts import alert_from_row
+from ntp_checker.routing import Told
+from ntp_checker.store.alert_rows import alert_from_row
 from ntp_checker.store.arrays import integer_array, text_array
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.queries import load_queries
@@ -77,18 +77,15 @@ async def suppress(conn: CheckerConnection, event_ids: Iterable[UUID], reason: s
 
 async def read_told(
     conn: CheckerConnection, event_ids: Iterable[UUID]
-) -> Mapping[UUID, Mapping[str, datetime | None]]:
-    """For each of these stored transitions the channels that heard of its alert before it.
-
-    With each the time until which its last notification still waits; None where it is gone.
-    """
+) -> Mapping[UUID, Mapping[str, Told]]:
+    """For each of these stored transitions the channels that heard of its alert before it."""
     wanted = list(event_ids)
-    told: dict[UUID, dict[str, datetime | None]] = {event_id: {} for event_id in wanted}
+    told: dict[UUID, dict[str, Told]] = {event_id: {} for event_id in wanted}
     found = await conn.execute(
         load_queries("notifications")["told"], {"event_ids": text_array(map(str, wanted))}
     )
-    for event_id, channel, waits_until_at in await found.fetchall():
-        told[event_id][channel] = waits_until_at
+    for event_id, channel, until_at, group_key in await found.fetchall():
+        told[event_id][channel] = Told(until_at=until_at, group_key=group_key)
     return told
 
 
@@ -222,11 +219,10 @@ async def give_up_unknown(conn: CheckerConnection, channels: Iterable[str]) -> i
     return given_up.rowcount
 
 
-async def oldest_waiting_age_s(conn: CheckerConnection) -> float | None:
-    """Since when the oldest notification that is due has been due; None if none is."""
-    found = await conn.execute(load_queries("notifications")["oldest_waiting"])
-    row = await found.fetchone()
-    return None if row is None else row[0]
+async def waiting_ages_s(conn: CheckerConnection) -> dict[str, float]:
+    """By channel, for how long the oldest notification that is due has been due."""
+    found = await conn.execute(load_queries("notifications")["waiting_ages"])
+    return dict(await found.fetchall())
 
 
 async def _settle_failed(

@@ -44,12 +44,14 @@ WITH earlier AS (
      WHERE given.event_id = ANY (%(event_ids)s::uuid[])
        AND given.transition IN ('eased', 'resolved')
 )
-SELECT earlier.given_id, told.channel,
-       max(told.not_before_at) FILTER (WHERE told.state = 'waiting')
+SELECT DISTINCT ON (earlier.given_id, told.channel)
+       earlier.given_id, told.channel,
+       CASE WHEN told.state = 'waiting' THEN told.not_before_at END, told.group_key
   FROM earlier
   JOIN metrics.notification AS told
     ON told.event_id = earlier.event_id AND told.state IN ('waiting', 'claimed', 'accepted')
- GROUP BY earlier.given_id, told.channel;
+ ORDER BY earlier.given_id, told.channel, told.state = 'waiting' DESC, told.not_before_at DESC,
+          told.notification_id DESC;
 
 -- name: claim
 -- What shares a message: one group; what has been late for long, whatever its group, and old news,
@@ -246,8 +248,9 @@ UPDATE metrics.notification
  WHERE channel <> ALL (%(channels)s::text[])
    AND (state = 'waiting' OR (state = 'claimed' AND claimed_until_at <= clock_timestamp()));
 
--- name: oldest_waiting
+-- name: waiting_ages
 -- Since it was due: what is deferred does not wait, what failed does.
-SELECT extract(epoch FROM clock_timestamp() - min(not_before_at))::double precision
+SELECT channel, extract(epoch FROM clock_timestamp() - min(not_before_at))::double precision
   FROM metrics.notification
- WHERE state IN ('waiting', 'claimed') AND not_before_at <= statement_timestamp();
+ WHERE state IN ('waiting', 'claimed') AND not_before_at <= statement_timestamp()
+ GROUP BY channel;

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+from ntp_checker.errors import StoreError
 from ntp_checker.store.pool import CheckerConnection, store_errors
 from ntp_checker.store.queries import load_queries
 
@@ -22,6 +23,16 @@ async def create_days(conn: CheckerConnection, days: Iterable[date]) -> None:
     with store_errors():
         for day in sorted(set(days)):
             await conn.execute(load_queries("partitions")["create_day"], {"day": day})
+
+
+async def days_ready(conn: CheckerConnection) -> tuple[date, frozenset[date]]:
+    """Today (UTC, by the database's clock), and the days from it on that have their partition."""
+    found = await conn.execute(load_queries("partitions")["days_ready"])
+    row = await found.fetchone()
+    if row is None:
+        raise StoreError("the database told no day")
+    today, days = row
+    return today, frozenset(days)
 
 
 async def maintain(

@@ -22,6 +22,9 @@ CheckerConnection = psycopg.AsyncConnection[TupleRow]
 CheckerPool = AsyncConnectionPool[CheckerConnection]
 ReaderConnection = psycopg.Connection[TupleRow]
 ReaderPool = ConnectionPool[ReaderConnection]
+#: What the dashboard changes something by; sync, as its reader's.
+ActConnection = psycopg.Connection[TupleRow]
+ActPool = ConnectionPool[ActConnection]
 
 CONNECT_TIMEOUT_S = 5
 #: How long a caller waits for a connection of the pool.
@@ -37,11 +40,12 @@ _CHECKER_OPTIONS = (
     " -c default_transaction_isolation=read\\ committed"
     " -c idle_in_transaction_session_timeout=60s -c client_min_messages=warning"
 )
-_READER_OPTIONS = (
+_ACT_OPTIONS = (
     "-c timezone=UTC -c statement_timeout=10s -c lock_timeout=5s -c jit=off"
     " -c default_transaction_isolation=read\\ committed"
-    " -c idle_in_transaction_session_timeout=30s -c default_transaction_read_only=on"
+    " -c idle_in_transaction_session_timeout=30s"
 )
+_READER_OPTIONS = f"{_ACT_OPTIONS} -c default_transaction_read_only=on"
 # A cut network is noticed in 10 + 3 x 5 s when idle, and in 20 s with data under way.
 _TCP: dict[str, Any] = {
     "keepalives": 1,
@@ -99,17 +103,28 @@ def open_reader_pool(url: str, *, max_size: int = 8) -> ReaderPool:
 
     To be opened after the fork in a server that forks.
     """
+    return _open_pool(url, _READER_OPTIONS, name="dashboard", max_size=max_size)
+
+
+def open_act_pool(url: str, *, max_size: int = 2) -> ActPool:
+    """The dashboard's pool for what people and tokens change; otherwise as the reader's."""
+    return _open_pool(url, _ACT_OPTIONS, name="dashboard acts", max_size=max_size)
+
+
+def _open_pool(
+    url: str, options: str, *, name: str, max_size: int
+) -> ConnectionPool[psycopg.Connection[TupleRow]]:
     _quiet_log()
     return ConnectionPool(
-        conninfo_for(url, application_name="ntp-checker dashboard", options=_READER_OPTIONS),
-        connection_class=ReaderConnection,
+        conninfo_for(url, application_name=f"ntp-checker {name}", options=options),
+        connection_class=psycopg.Connection[TupleRow],
         kwargs={"autocommit": True},
         min_size=1,
         max_size=max_size,
         timeout=CHECKOUT_TIMEOUT_S,
         reconnect_timeout=RECONNECT_TIMEOUT_S,
         check=check_connection,
-        name="dashboard",
+        name=name,
         open=True,
     )
 

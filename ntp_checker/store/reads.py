@@ -12,7 +12,9 @@ from functools import cache
 from typing import Any, LiteralString, cast
 
 import orjson
+import psycopg
 from psycopg import errors
+from psycopg.rows import TupleRow
 from psycopg_pool import PoolTimeout
 
 from ntp_checker.errors import SchemaMismatch, StoreError
@@ -20,7 +22,7 @@ from ntp_checker.model import Status
 from ntp_checker.store.codes import STATUS_NUMBER
 from ntp_checker.store.cutoff import cut_off_after
 from ntp_checker.store.migrate import load_migrations
-from ntp_checker.store.pool import ReaderConnection, ReaderPool, store_errors
+from ntp_checker.store.pool import ActPool, ReaderConnection, ReaderPool, store_errors
 from ntp_checker.store.queries import load_queries
 
 #: how long a page waits for a free connection; also how long it takes to say "database down"
@@ -62,6 +64,15 @@ def reading(pool: ReaderPool, *, limit_s: float) -> Iterator[ReaderConnection]:
     Raises StoreError when the database does not answer, ReadTooSlow at the limit and
     SchemaMismatch when the tables are not there.
     """
+    with bounded_transaction(pool, limit_s=limit_s) as connection:
+        yield connection
+
+
+@contextmanager
+def bounded_transaction(
+    pool: ReaderPool | ActPool, *, limit_s: float
+) -> Iterator[psycopg.Connection[TupleRow]]:
+    """What `reading` and `acting` have in common; the pool says whether it may write."""
     try:
         with (
             store_errors(),

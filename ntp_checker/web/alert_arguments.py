@@ -53,6 +53,12 @@ def read_alert_query(arguments: Mapping[str, Sequence[str]], now_at: datetime) -
     )
 
 
+def read_page(arguments: Mapping[str, Sequence[str]]) -> int:
+    """The number of a page, from 1, where that is the only argument. Raises BadArgument."""
+    refuse_unknown(list(arguments), ("page",))
+    return _count(arguments, "page", 1, MAX_PAGE)
+
+
 def _choice(
     kind: type[Choice],
     arguments: Mapping[str, Sequence[str]],

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -11,21 +11,18 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, make_response, render_template, request
 
 from ntp_checker.model import AlertState, ProblemCode
-from ntp_checker.store.alert_reads import AlertShown, Notice, count_open, read_alerts
+from ntp_checker.store.alert_reads import AlertShown, count_open, read_alerts
 from ntp_checker.store.reads import read_clock, reading
+from ntp_checker.web.access import Access, access
+from ntp_checker.web.acts import may_act
 from ntp_checker.web.alert_arguments import FILTER_KEYS, AlertQuery, read_alert_query
+from ntp_checker.web.alert_views import notice_text, view_alert
 from ntp_checker.web.api import QUICK_LIMIT_S
-from ntp_checker.web.format import (
-    MISSING,
-    format_age,
-    format_iso,
-    format_moment,
-    format_number,
-    format_seconds,
-)
+from ntp_checker.web.format import format_iso
 from ntp_checker.web.pages import REFRESH_S
 from ntp_checker.web.responses import json_response
 from ntp_checker.web.services import Services
+from ntp_checker.web.timeline import make_timeline
 
 #: What a spreadsheet takes for a formula.
 _FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
@@ -37,6 +34,7 @@ _CSV_COLUMNS = (
     "subject",
     "state",
     "severity",
+    "last_good_slot_at",
     "first_bad_slot_at",
     "opened_at",
     "closed_at",
@@ -48,20 +46,9 @@ _CSV_COLUMNS = (
     "reason",
     "acknowledged_by",
     "acknowledged_at",
+    "acknowledged_note",
     "notices",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertView:
-    """One alert as the page shows it; texts that came from hosts are escaped where printed."""
-
-    alert: AlertShown
-    name: str  #: code and subject in words
-    length_text: str
-    opened_text: str
-    value_text: str
-    notice_texts: Sequence[str]
 
 
 def make_alerts(services: Services) -> Blueprint:
@@ -77,6 +64,7 @@ def make_alerts(services: Services) -> Blueprint:
         return now_at, query, found
 
     @pages.get("/api/alerts")
+    @access(Access.READ)
     def alerts_json() -> Response:
         now_at, query, found = find()
         return json_response(
@@ -89,6 +77,7 @@ def make_alerts(services: Services) -> Blueprint:
         )
 
     @pages.get("/api/alerts.csv")
+    @access(Access.READ)
     def alerts_csv() -> Response:
         now_at, query, found = find()
         text = "".join(csv_lines(found[: query.limit], now_at))
@@ -97,12 +86,17 @@ def make_alerts(services: Services) -> Blueprint:
         return response
 
     @pages.get("/alerts")
+    @access(Access.READ)
     def alerts_page() -> Response:
         now_at, query, found = find()
         with reading(services.read_pool, limit_s=QUICK_LIMIT_S) as connection:
             open_count = count_open(connection)
         return make_response(
-            render_template("alerts.html", **describe_alerts(found, query, now_at, open_count))
+            render_template(
+                "alerts.html",
+                **describe_alerts(found, query, now_at, open_count),
+                may_act=may_act(services),
+            )
         )
 
     return pages
@@ -119,6 +113,7 @@ def describe_alerts(
         "page_title": f"{verdict} · NTP Checker",
         "verdict": verdict,
         "refresh_s": REFRESH_S,
+        "timeline": make_timeline(found[: query.limit], now_at),
         "open": [view for view in views if view.alert.state is AlertState.OPEN],
         "closed": [view for view in views if view.alert.state is AlertState.CLOSED],
         "given": given,
@@ -128,20 +123,6 @@ def describe_alerts(
         "link": lambda **changes: _link(given, changes),
         "csv_link": f"/api/alerts.csv?{urlencode({k: v for k, v in given.items() if k != 'page'})}",
     }
-
-
-def view_alert(alert: AlertShown, now_at: datetime) -> AlertView:
-    """One alert in words and figures."""
-    until_at = alert.closed_at or now_at
-    name = alert.code.replace("_", " ")
-    return AlertView(
-        alert=alert,
-        name=f"{name} ({alert.subject})" if alert.subject else name,
-        length_text=format_age((until_at - alert.first_bad_slot_at).total_seconds()),
-        opened_text=format_moment(alert.opened_at),
-        value_text=_value_text(alert),
-        notice_texts=[_notice_text(notice) for notice in alert.notices],
-    )
 
 
 def show_alert(alert: AlertShown) -> dict[str, Any]:
@@ -163,7 +144,8 @@ def csv_lines(alerts: Sequence[AlertShown], now_at: datetime) -> Iterator[str]:
             "length_s": round((until_at - alert.first_bad_slot_at).total_seconds(), 3),
             "acknowledged_by": taken_on and taken_on.by,
             "acknowledged_at": taken_on and taken_on.at,
-            "notices": "; ".join(_notice_text(notice) for notice in alert.notices),
+            "acknowledged_note": taken_on and taken_on.note,
+            "notices": "; ".join(notice_text(notice) for notice in alert.notices),
         }
         yield _csv_line([_cell(values[name]) for name in _CSV_COLUMNS])
 
@@ -180,24 +162,6 @@ def _cell(value: object) -> object:
     if isinstance(value, str) and value.startswith(_FORMULA_BEGINS):
         return f"'{value}"
     return "" if value is None else value
-
-
-def _value_text(alert: AlertShown) -> str:
-    """Peak and limit; nothing where nothing was measured."""
-    if alert.peak_value is None:
-        return MISSING
-    show = format_seconds if alert.unit == "s" else format_number
-    unit = f" {alert.unit}" if alert.unit not in ("", "s") else ""
-    return f"{show(alert.peak_value)}{unit}, limit {show(alert.limit)}{unit}"
-
-
-def _notice_text(notice: Notice) -> str:
-    """`opened to mail: accepted 12:00:03`, or why not."""
-    what = f"{notice.transition} to {notice.channel}"
-    if notice.accepted_at is not None:
-        return f"{what}: accepted {format_moment(notice.accepted_at)}"
-    because = f" ({notice.error})" if notice.error else ""
-    return f"{what}: {notice.state.replace('_', ' ')}{because}"
 
 
 def _link(given: Mapping[str, str], changes: Mapping[str, object]) -> str:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from ntp_checker.model import Status
+from ntp_checker.store.alert_reads import AlertMark, read_marks
 from ntp_checker.store.offsets import finest_resolution_s, read_offsets
 from ntp_checker.store.reads import (
     FleetNow,
@@ -21,6 +22,7 @@ from ntp_checker.store.reads import (
     read_hosts,
     reading,
 )
+from ntp_checker.web.access import Access, access
 from ntp_checker.web.arguments import BadArgument, read_offset_query, read_view, refuse_unknown
 from ntp_checker.web.errors import Busy
 from ntp_checker.web.fleet import is_stale
@@ -34,6 +36,9 @@ QUICK_LIMIT_S = 5.0
 CHART_LIMIT_S = 30.0
 #: how long a request waits for its turn to compute a chart
 CHART_WAIT_S = 10.0
+
+#: alerts that are marked on a chart; of more the worst and newest
+MAX_MARKS = 100
 
 #: a sample's keys in the order of the contract; what else it has comes after
 _SAMPLE_KEYS = (
@@ -57,6 +62,7 @@ def make_api(services: Services) -> Blueprint:
     api = Blueprint("api", __name__, url_prefix="/api")
 
     @api.get("/latest")
+    @access(Access.READ)
     def latest() -> Response:
         view = read_view(request.args.to_dict(flat=False))
         read = read_fleet if view == "summary" else read_fleet_whole
@@ -65,6 +71,7 @@ def make_api(services: Services) -> Blueprint:
         return json_response(show_latest(fleet, services.interval_s, is_summary=view == "summary"))
 
     @api.get("/hosts")
+    @access(Access.READ)
     def hosts() -> Response:
         refuse_unknown(list(request.args), ())
         with reading(services.read_pool, limit_s=QUICK_LIMIT_S) as connection:
@@ -73,6 +80,7 @@ def make_api(services: Services) -> Blueprint:
         return json_response({"generated_at": format_iso(now_at), "hosts": known})
 
     @api.get("/offset")
+    @access(Access.READ)
     def offset() -> Response:
         with turn_to_compute(services):
             return json_response(compute_offset(services, request.args.to_dict(flat=False)))
@@ -111,12 +119,31 @@ def compute_offset(services: Services, arguments: dict[str, list[str]]) -> dict[
             interval_s = read_fleet_interval(connection) or services.interval_s
         window = query.window(max(interval_s, finest_resolution_s(connection, query.from_at)))
         series = read_offsets(connection, window, [(found[name][0], name) for name in query.hosts])
+        from_at = datetime.fromtimestamp(window.from_s, UTC)
+        to_at = min(now_at, datetime.fromtimestamp(window.to_s, UTC))
+        marks = read_marks(connection, query.hosts, from_at, to_at, limit=MAX_MARKS + 1)
     return {
         "range": query.range_name,
         "resolution_s": window.resolution_s,
         "generated_at": format_iso(now_at),
         "unit": "ns",
         "series": [asdict(one) for one in series],
+        "alerts": [_show_mark(mark, from_at, to_at) for mark in marks[:MAX_MARKS]],
+        "more_alerts": len(marks) > MAX_MARKS,
+    }
+
+
+def _show_mark(mark: AlertMark, from_at: datetime, to_at: datetime) -> dict[str, Any]:
+    """When an alert was open, as far as the chart shows it; epoch seconds, as its `t` are."""
+    closed_at = mark.closed_at or to_at
+    return {
+        "host": mark.host,
+        "code": mark.code,
+        "subject": mark.subject,
+        "severity": mark.severity,
+        "from": int(max(mark.opened_at, from_at).timestamp()),
+        "to": int(min(closed_at, to_at).timestamp()),
+        "is_open": mark.closed_at is None,
     }
 
 

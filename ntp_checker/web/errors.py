@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import structlog
 from flask import Flask, Response, make_response, render_template, request
+from flask_wtf.csrf import CSRFError  # type: ignore[import-untyped]  # it has no types
 from werkzeug.exceptions import HTTPException
 
-from ntp_checker.errors import SchemaMismatch, StoreError
+from ntp_checker.errors import ActionRefused, SchemaMismatch, StoreError
 from ntp_checker.store.reads import ReadTooSlow
 from ntp_checker.web.arguments import BadArgument
 from ntp_checker.web.format import format_moment
@@ -20,12 +21,32 @@ RETRY_AFTER_S = 5
 
 _WORDS = {
     400: ("Not understood", "The address has an argument that is not understood."),
+    401: ("Sign in", "This dashboard is only for people and programs that it knows."),
+    403: ("Not for you", "You may see everything here, but change nothing."),
     404: ("Not here", "There is no such page."),
-    405: ("Not allowed", "This address can only be read."),
+    405: ("Not allowed", "This address does not take that kind of request."),
     413: ("Too much", "The request is larger than anything this server takes."),
+    429: ("Too many tries", "Too many passwords were tried; wait some seconds, then try again."),
     500: ("Something broke", "This is our mistake. The log has it under the request's number."),
 }
-_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_CODES = {
+    400: "bad_request",
+    401: "sign_in",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    429: "too_many_tries",
+}
+_SAID_IN_HEAD = ("Allow", "Retry-After", "WWW-Authenticate")
+#: For a change that none of our own pages asked for, or one that stood open for too long.
+_FOREIGN = (
+    "Nothing was changed",
+    (
+        "This did not come from a page of this dashboard, or the page was too old. "
+        "Open the page again and send it once more."
+    ),
+)
 
 
 class Busy(StoreError):
@@ -35,7 +56,11 @@ class Busy(StoreError):
 def add_error_pages(app: Flask, services: Services) -> None:
     """Gives every error its answer."""
 
-    def page(status: int, heading: str, explanation: str, *, retry: str = "") -> Response:
+    def answer(
+        status: int, code: str, heading: str, explanation: str, *, retry: str = ""
+    ) -> Response:
+        if _is_api():
+            return error_response(status, code, explanation)
         text = render_template(
             "error.html",
             heading=heading,
@@ -51,41 +76,51 @@ def add_error_pages(app: Flask, services: Services) -> None:
     def http_error(error: HTTPException) -> Response:
         status = error.code or 500
         heading, explanation = _WORDS.get(status, (error.name, error.description or ""))
-        if _is_api():
-            answer = error_response(status, _CODES.get(status, "error"), explanation)
-        else:
-            answer = page(status, heading, explanation)
-        if allowed := getattr(error, "valid_methods", None):
-            answer.headers["Allow"] = ", ".join(allowed)
-        return answer
+        response = answer(status, _CODES.get(status, "error"), heading, explanation)
+        for name, value in error.get_headers():
+            if name in _SAID_IN_HEAD:
+                response.headers[name] = value
+        return response
+
+    @app.errorhandler(CSRFError)
+    def foreign_request(error: CSRFError) -> Response:
+        log.warning(
+            "change refused", request_id=request_id(), path=request.path, reason=error.description
+        )
+        return answer(400, "csrf", *_FOREIGN)
 
     @app.errorhandler(BadArgument)
     def bad_argument(error: BadArgument) -> Response:
-        if _is_api():
-            return error_response(error.status, error.code, str(error))
-        return page(error.status, "Not understood", str(error))
+        return answer(error.status, error.code, "Not understood", str(error))
+
+    @app.errorhandler(ActionRefused)
+    def action_refused(error: ActionRefused) -> Response:
+        return answer(*_refusal_words(error))
 
     @app.errorhandler(StoreError)
     def store_error(error: StoreError) -> Response:
         log.warning("database read failed", request_id=request_id(), path=request.path, error=error)
-        code, heading, explanation = _store_words(error)
-        if _is_api():
-            answer = error_response(503, code, explanation)
-        else:
-            answer = page(503, heading, explanation, retry="/readyz")
-        answer.headers["Retry-After"] = str(RETRY_AFTER_S)
-        return answer
+        response = answer(503, *_store_words(error), retry="/readyz")
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+        return response
 
     @app.errorhandler(Exception)
     def broken(error: Exception) -> Response:
         log.error("request failed", request_id=request_id(), path=request.path, exc_info=error)
-        if _is_api():
-            return error_response(500, "internal", _WORDS[500][1])
-        return page(500, *_WORDS[500])
+        return answer(500, "internal", *_WORDS[500])
 
 
 def _is_api() -> bool:
     return request.path == "/api" or request.path.startswith("/api/")
+
+
+def _refusal_words(error: ActionRefused) -> tuple[int, str, str, str]:
+    """Status, code, heading and explanation; a form says the same beside its field."""
+    if error.is_unknown:
+        return 404, "not_found", "Not here", str(error)
+    if error.field is None:
+        return 409, "refused", "Not possible now", str(error)
+    return 400, "bad_argument", "Not understood", f"{error.field}: {error}"
 
 
 def _store_words(error: StoreError) -> tuple[str, str, str]:

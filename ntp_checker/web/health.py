@@ -5,6 +5,7 @@ from flask import Blueprint, Response
 
 from ntp_checker.errors import StoreError
 from ntp_checker.store.reads import check_schema, reading
+from ntp_checker.web.access import Access, access
 from ntp_checker.web.responses import request_id
 from ntp_checker.web.services import Services
 
@@ -18,11 +19,13 @@ def make_health(services: Services) -> Blueprint:
     health = Blueprint("health", __name__)
 
     @health.get("/healthz")
+    @access(Access.PUBLIC)
     def healthz() -> Response:
         """200 while the process serves, whatever the database does."""
         return Response("ok\n", mimetype="text/plain")
 
     @health.get("/readyz")
+    @access(Access.PUBLIC)
     def readyz() -> Response:
         """200 when the database answers and has the schema of this release, else 503."""
         try:

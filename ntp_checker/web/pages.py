@@ -9,9 +9,12 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, abort, make_response, render_template, request
 
 from ntp_checker.model import Status
+from ntp_checker.store.alert_reads import read_open_by_host
 from ntp_checker.store.reads import FleetNow, HostNow, read_fleet, reading
+from ntp_checker.web.access import Access, access
+from ntp_checker.web.alert_views import view_open
 from ntp_checker.web.api import QUICK_LIMIT_S
-from ntp_checker.web.arguments import DEFAULT_RANGE, RANGE_WORDS, RANGES
+from ntp_checker.web.arguments import CUSTOM_RANGE, DEFAULT_RANGE, RANGE_WORDS, RANGES
 from ntp_checker.web.fleet import (
     HostView,
     SortKey,
@@ -33,7 +36,7 @@ ROWS_PER_PAGE = 200
 _QUERY_MAX_LENGTH = 100
 _STATIC_CACHE = "public, max-age=31536000, immutable"
 _THEMES = ("auto", "light", "dark")
-_LINK_KEYS = ("state", "q", "sort", "page", "range", "host", "clip")
+_LINK_KEYS = ("state", "q", "sort", "page", "range", "from", "to", "host", "clip")
 _STATE_WORDS = {
     State.OK: "OK",
     State.WARNING: "Warning",
@@ -85,14 +88,17 @@ def make_pages(services: Services) -> Blueprint:
         }
 
     @pages.get("/")
+    @access(Access.READ)
     def overview() -> Response:
         return _page("overview.html", services)
 
     @pages.get("/fragments/fleet")
+    @access(Access.READ)
     def fleet_fragment() -> Response:
         return _page("fleet_fragment.html", services)
 
     @pages.get("/static/<name>")
+    @access(Access.PUBLIC)
     def static_file(name: str) -> Response:
         asset = services.assets.named(name)
         if asset is None:
@@ -110,14 +116,19 @@ def make_pages(services: Services) -> Blueprint:
 
 def _page(template: str, services: Services) -> Response:
     with reading(services.read_pool, limit_s=QUICK_LIMIT_S) as connection:
+        open_alerts = read_open_by_host(connection)
         fleet = read_fleet(connection)
     return make_response(
-        render_template(template, **describe(fleet, services.interval_s, request.args))
+        render_template(
+            template,
+            **describe(fleet, services.interval_s, request.args),
+            open_alerts={host: view_open(one, fleet.now_at) for host, one in open_alerts.items()},
+        )
     )
 
 
 def describe(fleet: FleetNow, interval_s: float, arguments: Mapping[str, str]) -> dict[str, Any]:
-    """All that the overview's templates show; what is not understood in the address is left out."""
+    """All that the overview's templates show but for alerts; what is not understood is left out."""
     hosts = [view_host(host, fleet, interval_s) for host in fleet.hosts]
     if not hosts:
         return {"empty": True, "refresh_s": REFRESH_S, "page_title": "No host yet · NTP Checker"}
@@ -130,6 +141,9 @@ def describe(fleet: FleetNow, interval_s: float, arguments: Mapping[str, str]) -
     sentence = describe_fleet(hosts)
     given = {key: arguments[key] for key in _LINK_KEYS if arguments.get(key)}
     chart_range = arguments.get("range", DEFAULT_RANGE)
+    if chart_range not in RANGES:
+        chart_range = DEFAULT_RANGE
+    has_own_times = any(arguments.get(key) for key in ("from", "to"))
     return {
         "empty": False,
         "refresh_s": REFRESH_S,
@@ -151,7 +165,8 @@ def describe(fleet: FleetNow, interval_s: float, arguments: Mapping[str, str]) -
         "link": lambda **changes: _link(given, changes),
         "names": sorted((host.name for host in hosts), key=str.casefold),
         "ranges": RANGE_WORDS,
-        "chart_range": chart_range if chart_range in RANGES else DEFAULT_RANGE,
+        "chart_range": CUSTOM_RANGE if has_own_times else chart_range,
+        "chart_query": _chart_query(given),
         "chart_host": arguments.get("host", ""),
         "clip": "clip" in arguments,
         "offset_text": format_offset,
@@ -213,6 +228,12 @@ def _choice(kind: type[Choice], text: str | None) -> Choice | None:
 
 def _page_number(text: str | None) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and 0 < len(text) < 6 else 1
+
+
+def _chart_query(given: Mapping[str, str]) -> str:
+    """What the chart's own figures are asked for with: not a range beside both its ends."""
+    keys = ("from", "to") if "from" in given and "to" in given else ("range", "from", "to")
+    return urlencode([(key, given[key]) for key in ("host", *keys) if key in given])
 
 
 def _link(given: Mapping[str, str], changes: Mapping[str, object]) -> str:

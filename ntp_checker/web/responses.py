@@ -9,14 +9,14 @@ from werkzeug.exceptions import MethodNotAllowed
 
 from ntp_checker.web.services import Services
 
-#: nothing sends a body yet; this is room for what clients may add by habit
+#: a form with its longest note is far shorter
 BODY_LIMIT_BYTES = 64 * 1024
 #: shorter bodies fit into one packet anyhow
 _COMPRESS_FROM_BYTES = 1024
 #: level 1: higher ones cost more time than they save on the wire
 _GZIP_LEVEL = 1
 _COMPRESSIBLE = ("text/html", "application/json")
-_METHODS = ("GET", "HEAD")
+_METHODS = ("GET", "HEAD", "POST")
 _YEAR_S = 365 * 86400
 
 _CSP = {
@@ -48,8 +48,7 @@ def add_response_rules(app: Flask, services: Services) -> None:
     @app.before_request
     def check_request() -> None:
         g.request_id = secrets.token_hex(8)
-        if request.method not in _METHODS:
-            raise MethodNotAllowed(_METHODS)
+        _check_method()
         if (request.content_length or 0) > BODY_LIMIT_BYTES:
             abort(413)
 
@@ -61,6 +60,16 @@ def add_response_rules(app: Flask, services: Services) -> None:
             response.headers["Strict-Transport-Security"] = f"max-age={_YEAR_S}"
         response.headers.setdefault("Cache-Control", "no-store")
         return _compress(response)
+
+
+def _check_method() -> None:
+    """Raises MethodNotAllowed for what the address's routes do not have, OPTIONS among it."""
+    refused = isinstance(request.routing_exception, MethodNotAllowed)
+    if request.method in _METHODS and not refused:
+        return
+    adapter = current_app.create_url_adapter(request)
+    known = adapter.allowed_methods() if adapter else ()
+    raise MethodNotAllowed([method for method in _METHODS if method in known] or ["GET", "HEAD"])
 
 
 def request_id() -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 
-from ntp_checker.store.pool import ReaderPool
+from ntp_checker.store.pool import ActPool, ReaderPool
 from ntp_checker.web.assets import Assets
 
 #: charts computed at the same time; the other threads stay free for pages and health
@@ -17,6 +17,7 @@ class Services:
     """The dashboard's parts."""
 
     read_pool: ReaderPool
+    act_pool: ActPool | None  #: for what changes something; None where nothing can be changed
     interval_s: float  #: of hosts whose own interval is not stored
     version: str
     command: str  #: how people call ntp-checker here

@@ -106,7 +106,11 @@ SITUATIONS = [
         command="dashboard",
         exit_status=2,
         said=("NTP_CHECKER_LISTEN", "192.0.2.1:80", "Cannot assign"),
-        settings={"NTP_CHECKER_LISTEN": "192.0.2.1:80", **NO_DATABASE},
+        settings={
+            "NTP_CHECKER_LISTEN": "192.0.2.1:80",
+            "NTP_CHECKER_AUTH_NONE_ANYWHERE": "1",
+            **NO_DATABASE,
+        },
     ),
     # the database
     *(

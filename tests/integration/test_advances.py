@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ntp_checker.advances import OLD_NEWS_KEY, Alerting, end_alerts_of_left
+from ntp_checker.advances import Alerting, end_alerts_of_left
 from ntp_checker.model import JudgedSample, Route
+from ntp_checker.routing import STORM_KEY
+from ntp_checker.store.notifications import OLD_NEWS_KEY
 from ntp_checker.store.pool import CheckerPool
 from ntp_checker.writer import WriterRow, write_batch
-from tests.made_alerts import CRITICAL_S, GOOD_S, judged, offset
+from tests.made_alerts import CRITICAL_S, GOOD_S, WARNING_S, judged, offset
 from tests.made_samples import SAMPLE
 from tests.stored_samples import Conn, slot, take
 
@@ -111,3 +113,108 @@ async def test_host_that_left_has_its_alerts_ended_and_told(
     assert told(conn) == [("opened", "waiting"), ("resolved", "waiting")]
     ended = conn.execute("SELECT state FROM metrics.alert").fetchall()
     assert ended == [("closed",)]
+
+
+def silence(conn: Conn, *, ends_in: str = "1 h", host: str | None = None) -> None:
+    conn.execute(
+        "INSERT INTO metrics.silence (host_id, starts_at, ends_at, reason, created_by)"
+        " SELECT (SELECT host_id FROM metrics.host WHERE name = %s),"
+        " clock_timestamp() - interval '1 h', clock_timestamp() + %s::interval, 'x', 'y'",
+        (host, ends_in),
+    )
+
+
+def end_silences(conn: Conn) -> None:
+    conn.execute("UPDATE metrics.silence SET cancelled_at = clock_timestamp(), cancelled_by = 'y'")
+
+
+async def test_silence_when_it_ends_while_the_alert_is_open_then_told_at_the_next_slot(
+    conn: Conn, checker_pool: CheckerPool
+) -> None:
+    epoch = (await take(checker_pool, "h"))["h"]
+    silence(conn)
+    await write(checker_pool, epoch, *(look(slot(n), CRITICAL_S) for n in range(5)))
+    end_silences(conn)
+
+    queued = [await write(checker_pool, epoch, look(slot(n), CRITICAL_S)) for n in (5, 6)]
+
+    assert queued == [1, 0]
+    assert told(conn) == [("opened", "suppressed"), ("reminded", "waiting")]
+    (reason,) = conn.execute(
+        "SELECT reason FROM metrics.alert_event WHERE transition = 'reminded'"
+    ).fetchone() or ("",)
+    assert "silenced" in reason
+    assert "still open: clock is 60 ms ahead" in reason
+
+
+async def test_silence_when_it_ends_after_the_alert_then_nobody_is_told(
+    conn: Conn, checker_pool: CheckerPool
+) -> None:
+    epoch = (await take(checker_pool, "h"))["h"]
+    silence(conn)
+    sizes = (*[CRITICAL_S] * 3, GOOD_S, GOOD_S)
+    await write(checker_pool, epoch, *(look(slot(n), size) for n, size in enumerate(sizes)))
+    end_silences(conn)
+
+    assert await write(checker_pool, epoch, look(slot(5), GOOD_S)) == 0
+
+
+async def test_silence_when_people_knew_before_then_its_end_tells_nothing(
+    conn: Conn, checker_pool: CheckerPool
+) -> None:
+    epoch = (await take(checker_pool, "h"))["h"]
+    await write(checker_pool, epoch, *(look(slot(n), CRITICAL_S) for n in range(3)))
+    silence(conn)
+    await write(checker_pool, epoch, look(slot(3), CRITICAL_S))
+    end_silences(conn)
+
+    assert await write(checker_pool, epoch, look(slot(4), CRITICAL_S)) == 0
+
+
+async def test_worsening_when_silenced_then_told_when_the_silence_ends(
+    conn: Conn, checker_pool: CheckerPool
+) -> None:
+    epoch = (await take(checker_pool, "h"))["h"]
+    await write(checker_pool, epoch, *(look(slot(n), WARNING_S) for n in range(3)))
+    silence(conn)
+    await write(checker_pool, epoch, look(slot(3), CRITICAL_S))
+    end_silences(conn)
+
+    await write(checker_pool, epoch, look(slot(4), CRITICAL_S))
+
+    assert told(conn) == [
+        ("opened", "waiting"), ("worsened", "suppressed"), ("reminded", "waiting"),
+    ]  # fmt: skip
+
+
+async def test_silence_when_a_second_one_holds_still_then_nothing_is_told(
+    conn: Conn, checker_pool: CheckerPool
+) -> None:
+    epoch = (await take(checker_pool, "h"))["h"]
+    silence(conn)
+    await write(checker_pool, epoch, *(look(slot(n), CRITICAL_S) for n in range(3)))
+    end_silences(conn)
+    silence(conn, host="h")
+
+    assert await write(checker_pool, epoch, look(slot(3), CRITICAL_S)) == 0
+    assert told(conn) == [("opened", "suppressed")]
+
+
+async def test_silence_when_it_ends_for_many_then_they_wait_for_one_message(
+    conn: Conn, checker_pool: CheckerPool
+) -> None:
+    names = [f"h{number}" for number in range(5)]
+    epochs = await take(checker_pool, *names)
+    silence(conn)
+    for name in names:
+        looks = [look(slot(n), CRITICAL_S, name) for n in range(3)]
+        await write(checker_pool, epochs[name], *looks)
+    end_silences(conn)
+
+    for name in names:
+        await write(checker_pool, epochs[name], look(slot(3), CRITICAL_S, name))
+
+    keys = conn.execute(
+        "SELECT DISTINCT group_key FROM metrics.notification WHERE state = 'waiting'"
+    ).fetchall()
+    assert keys == [(STORM_KEY,)]

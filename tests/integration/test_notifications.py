@@ -11,7 +11,6 @@ from ntp_checker.model import AlertState, Notification, Transition, TransitionKi
 from ntp_checker.store.notifications import (
     Claimed,
     claim,
-    oldest_waiting_age_s,
     queue,
     read_told,
     release,
@@ -20,6 +19,7 @@ from ntp_checker.store.notifications import (
     settle_retry,
     store_message,
     suppress,
+    waiting_ages_s,
 )
 from ntp_checker.store.pool import CheckerConnection, CheckerPool
 from tests.stored_alerts import alert, compose_claimed, save, slot, tell, transition
@@ -338,11 +338,11 @@ async def test_release_frees_an_owners_own_claims_of_the_channel_only(
     assert await take(checker_pool, "one") == []
 
 
-async def test_oldest_waiting_counts_from_when_it_was_due(
+async def test_waiting_ages_count_from_when_the_oldest_was_due(
     conn: Conn, checker_pool: CheckerPool
 ) -> None:
     async with checker_pool.connection() as held:
-        assert await oldest_waiting_age_s(held) is None
+        assert await waiting_ages_s(held) == {}
     now = conn.execute("SELECT clock_timestamp()").fetchone()
     assert now
     at: datetime = now[0]
@@ -351,10 +351,10 @@ async def test_oldest_waiting_counts_from_when_it_was_due(
     await settle(checker_pool, await take(checker_pool), retry)
 
     async with checker_pool.connection() as held:
-        age_s = await oldest_waiting_age_s(held)
+        ages_s = await waiting_ages_s(held)
 
-    assert age_s is not None
-    assert 90 <= age_s < 120
+    assert list(ages_s) == ["mail"]
+    assert 90 <= ages_s["mail"] < 120
 
 
 async def test_told_are_the_channels_that_heard_of_the_alert_before(
@@ -374,7 +374,11 @@ async def test_told_are_the_channels_that_heard_of_the_alert_before(
 
         found = await read_told(held, [over.event_id])
 
-    assert found == {over.event_id: {"mail": None, "pager": later}}
+    assert {channel: one.until_at for channel, one in found[over.event_id].items()} == {
+        "mail": None,
+        "pager": later,
+    }
+    assert found[over.event_id]["pager"].group_key == "servers"
 
 
 async def test_told_after_flapping_are_those_who_heard_that_it_began(

@@ -97,7 +97,7 @@ async def test_six_hours_that_were_told_without_the_database_are_not_told_again(
     inbox: Inbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ntp_checker.advances.OLD_NEWS_HOLD", timedelta(seconds=5))
+    monkeypatch.setattr("ntp_checker.audiences.OLD_NEWS_HOLD", timedelta(seconds=5))
     epochs = await take(own_pool, *NAMES)
     spool = await spool_of_six_hours(tmp_path / "spool.sqlite", epochs)
     await asyncio.to_thread(own_postgres.kill)

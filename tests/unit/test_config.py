@@ -212,6 +212,24 @@ def test_secret_file_when_its_home_does_not_exist_then_refused() -> None:
     assert mistake.startswith("DATABASE_URL_FILE: can't read ~no-such-user/url: ")
 
 
+def test_heartbeat_url_when_in_a_file_then_its_variable_has_our_prefix(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("https://hc.example.net/ping/1?a=b\n")
+
+    settings = load_settings({"NTP_CHECKER_HEARTBEAT_URL_FILE": str(file)})
+
+    assert settings.heartbeat_url == "https://hc.example.net/ping/1?a=b"
+
+
+@pytest.mark.parametrize(
+    "url", [f"ftp://h/{SECRET}", f"https://u:{SECRET}@h/", f"https://h/{SECRET} x", SECRET]
+)
+def test_heartbeat_url_when_refused_then_it_is_not_told(url: str) -> None:
+    (mistake,) = mistakes(NTP_CHECKER_HEARTBEAT_URL=url)
+
+    assert mistake == "NTP_CHECKER_HEARTBEAT_URL: write https://host/path, without an account"
+
+
 def test_file_variable_when_the_setting_is_no_secret_then_unknown() -> None:
     (mistake,) = mistakes(NTP_CHECKER_HOSTS_FILE="/x")
 

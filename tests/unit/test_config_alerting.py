@@ -38,6 +38,7 @@ channels:
   hook: {kind: webhook, url: "https://hooks.example.org/not-to-be-shown", secret: not-to-be-shown}
   chat: {kind: slack, url: "https://chat.example.org/not-to-be-shown", messages_per_s: 0.5}
   duty: {kind: pagerduty, secret: not-to-be-shown}
+  other: {kind: apprise, urls: ["tgram://not-to-be-shown/1", "ntfys://h/not-to-be-shown"]}
 routes:
   - channels: [mail, chat]
     fallback: [duty]
@@ -92,6 +93,28 @@ def test_secret_when_in_a_file_then_without_the_end_of_line(tmp_path: Path, endi
     (found,) = settings("channels: {chat: {kind: slack, url_file: url}}\n").channels
 
     assert found.url == "https://chat.example.org/x"
+
+
+def test_urls_when_in_a_list_then_read() -> None:
+    assert channel("other").urls == ("tgram://not-to-be-shown/1", "ntfys://h/not-to-be-shown")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_urls_when_in_a_file_then_each_line_is_one(tmp_path: Path, end: str) -> None:
+    (tmp_path / "urls").write_text(f"json://a/x{end}{end}json://b/y{end}", newline="")
+
+    (found,) = settings("channels: {other: {kind: apprise, urls_file: urls}}\n").channels
+
+    assert found.urls == ("json://a/x", "json://b/y")
+
+
+def test_urls_when_the_file_has_none_then_told_without_its_words(tmp_path: Path) -> None:
+    (tmp_path / "urls").write_text("not-to-be-shown\n")
+
+    found = "\n".join(mistakes("channels: {a: {kind: apprise, urls_file: urls}}"))
+
+    assert "channels.a.urls_file: not a URL of apprise" in found
+    assert "not-to-be-shown" not in found
 
 
 def test_route_when_all_is_given_then_read() -> None:
@@ -157,6 +180,16 @@ def test_environment_when_it_names_sender_and_recipients_then_a_channel_is_made(
         ),
         ("channels: {a: {kind: slack, url: ftp://x}}", "channels.a.url: not a URL"),
         ("channels: {a: {kind: slack, url_file: none}}", "channels.a.url_file: can't read none"),
+        ("channels: {a: {kind: apprise}}", "channels.a: urls is missing"),
+        ("channels: {a: {kind: apprise, urls: []}}", "channels.a.urls: the list is empty"),
+        (
+            "channels: {a: {kind: apprise, urls: [json://x, not-to-be-shown]}}",
+            "channels.a.urls[1]: not a URL of apprise: service://…",
+        ),
+        (
+            "channels: {a: {kind: apprise, urls: [json://x], urls_file: y}}",
+            "channels.a.urls_file: urls is set, too: keep one",
+        ),
         (
             "channels: {a: {kind: pagerduty, secret: x, secret_file: y}}",
             "channels.a.secret_file: secret is set, too: keep one",
@@ -218,6 +251,7 @@ def test_settings_when_shown_then_no_secret_of_a_channel_is_in_it() -> None:
     shown = "\n".join(show_lines(load(ALERTING)))
 
     assert "hook: webhook to hooks.example.org" in shown
+    assert "other: apprise to tgram, ntfys" in shown
     assert "not-to-be-shown" not in shown
 
 
@@ -229,6 +263,7 @@ def test_schema_when_the_example_is_held_against_it_then_right() -> None:
     "content",
     [
         "channels: {a: {kind: slack}}",
+        "channels: {a: {kind: apprise, urls: []}}",
         "channels: {a: {kind: ses, from: a@b, to: [a@b], host: x}}",
         "routes: [{groups: [a]}]",
         "alerting: {bad_looks: 0}",

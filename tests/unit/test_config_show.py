@@ -11,9 +11,9 @@ import yaml
 from ntp_checker.config import load_configuration
 from ntp_checker.config.configuration import FILE_KEYS
 from ntp_checker.config.schema import file_schema
-from ntp_checker.config.show import mask_url, show_lines
+from ntp_checker.config.show import mask_path, mask_url, show_lines
 from ntp_checker.errors import ConfigError
-from tests.settings_files import FULL
+from tests.settings_files import FULL, HASH
 
 SECRET = "hunter2"
 
@@ -35,6 +35,18 @@ def test_url_when_masked_then_its_password_is_gone(url: str, masked: str) -> Non
     assert mask_url(url) == masked
 
 
+@pytest.mark.parametrize(
+    ("url", "masked"),
+    [
+        (f"https://hc.example.net/{SECRET}", "https://hc.example.net/***"),
+        (f"http://192.0.2.1:8000/a/{SECRET}?b={SECRET}", "http://192.0.2.1:8000/***"),
+        (f"http://hc.example.net?{SECRET}", "http://hc.example.net/***"),
+    ],
+)
+def test_heartbeat_url_when_masked_then_all_after_its_server_is_gone(url: str, masked: str) -> None:
+    assert mask_path(url) == masked
+
+
 def test_show_when_settings_come_from_everywhere_then_each_says_where(tmp_path: Path) -> None:
     file, secret = tmp_path / "hosts.yaml", tmp_path / "url"
     file.write_text(FULL)
@@ -44,6 +56,7 @@ def test_show_when_settings_come_from_everywhere_then_each_says_where(tmp_path: 
         "NTP_CHECKER_INTERVAL_S": "12",
         "DATABASE_URL_FILE": str(secret),
         "DATABASE_READ_URL": f"postgresql://h/db?password={SECRET}",
+        "NTP_CHECKER_HEARTBEAT_URL": f"https://hc.example.net/{SECRET}",
     }
 
     lines = list(show_lines(load_configuration(environ)))
@@ -96,6 +109,8 @@ GOOD = (
     "database_url: POSTGRES://u@h/db\npublic_url: https://ntp.example.org/x\nembedded: false\n",
     "interval_s: 0.1\npremake_days: 0\nlog_level: debug\nlisten: :80\ndata_dir: ~/x\n",
     "limits: {offset_warning_s: 1e-9, offset_critical_s: 1e9, sources_min: 0, stratum_warning: 15}",
+    "auth: basic\nauth_none_anywhere: false\nsecret_key: " + "k" * 32,
+    f"users: {{ada: {{password_hash: '{HASH}', role: act}}, bob: {{password_hash: '{HASH}'}}}}",
     "groups: {'NO': {limits: {}}}\nroles: {isolated: {}}\n",
 )
 BAD = (
@@ -119,6 +134,13 @@ BAD = (
     "database_url: mysql://h/db",
     "roles: {gps: {}}",
     "groups: {'-x': {}}",
+    "auth: perhaps",
+    "secret_key: " + "k" * 31,
+    "users: [ada]",
+    "users: {ada: {}}",
+    "users: {ada: {password_hash: hunter2}}",
+    f"users: {{ada: {{password_hash: '{HASH}', role: admin}}}}",
+    f"users: {{'a b': {{password_hash: '{HASH}'}}}}",
 )
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ntp_checker.message import CODE_WORDS, MessageState, compose, compose_trial
-from ntp_checker.model import ProblemCode, Severity, TransitionKind
+from ntp_checker.model import CHECKER, ProblemCode, Severity, TransitionKind
 from tests.notices import NOW, PUBLIC_URL, make_message, make_notice
 
 
@@ -64,7 +64,10 @@ def test_title_when_problem_has_a_subject_then_it_is_named() -> None:
         "  03:04:05  ok        12 µs ahead     at most 240 µs",
         "  03:04:45  critical  250 ms ahead    at most 250 ms",
         "  ssh gps1 chronyc -n tracking",
-        "Host: https://ntp.example.org/?host=gps1#offset",
+        "Acknowledge or silence: https://ntp.example.org/alerts/e47eb8d9-7a18-56be-96cd-b888f8fac1ff",
+        "Runbook: https://ntp.example.org/runbook#offset_high",
+        "Host at that time: https://ntp.example.org/?host=gps1&from=2026-01-02T02%3A04%3A05Z&",
+        "&to=2026-01-02T04%3A05%3A05Z#offset",
         "Alerts of this host: https://ntp.example.org/alerts?host=gps1",
     ],
 )
@@ -112,10 +115,75 @@ def test_text_when_about_the_checker_then_no_host_is_told() -> None:
     assert "Host" not in message.text
 
 
-def test_runbook_when_notice_names_a_path_then_link_leads_there() -> None:
-    message = make_message(make_notice(runbook_path="/help/offset"))
+@pytest.mark.parametrize(
+    ("kind", "lead"),
+    [
+        (TransitionKind.OPENED, "clock is 250 ms ahead, limit 50 ms; for 2 min now"),
+        (TransitionKind.FLAPPING, "clock is 250 ms ahead, limit 50 ms"),
+        (
+            TransitionKind.RESOLVED,
+            "clock is 250 ms ahead, limit 50 ms; it lasted 60 s, peak 310 ms",
+        ),
+    ],
+)
+def test_first_line_when_read_at_night_then_enough_to_decide(
+    kind: TransitionKind, lead: str
+) -> None:
+    assert make_message(make_notice(kind=kind)).text.splitlines()[1] == lead
 
-    assert f"Runbook: {PUBLIC_URL}/help/offset" in message.text
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Severity         critical",
+        "Was              clock is 310 ms ahead, limit 50 ms",
+        "Began            2026-01-02 03:04:05 UTC",
+        "This alert: https://ntp.example.org/alerts/",
+    ],
+)
+def test_text_when_resolved_then_says_what_it_was(words: str) -> None:
+    over = make_notice(kind=TransitionKind.RESOLVED, was="clock is 310 ms ahead, limit 50 ms")
+
+    assert words in make_message(over).text
+
+
+@pytest.mark.parametrize("kind", [TransitionKind.REMINDED, TransitionKind.FLAPPING])
+def test_text_when_the_title_does_not_say_the_severity_then_the_facts_do(
+    kind: TransitionKind,
+) -> None:
+    assert "Severity         critical" in make_message(make_notice(kind=kind)).text
+
+
+def test_text_when_the_title_says_the_severity_then_the_facts_do_not() -> None:
+    assert "Severity" not in make_message().text
+
+
+def test_last_good_when_it_is_not_known_then_said() -> None:
+    assert "Last good        not known" in make_message(make_notice(last_good_slot_at=None)).text
+
+
+@pytest.mark.parametrize(
+    ("code", "is_said"), [(ProblemCode.OFFSET_HIGH, False), (ProblemCode.GPS_NO_FIX, True)]
+)
+def test_gps_when_it_is_not_known_then_said_where_it_matters(
+    code: ProblemCode, is_said: bool
+) -> None:
+    text = make_message(make_notice(code=code, gps=None)).text
+
+    assert ("GPS              not known" in text) is is_said
+
+
+def test_links_when_the_checker_itself_then_to_no_host() -> None:
+    text = make_message(make_notice(host=CHECKER, code=ProblemCode.SPOOL_BACKLOG)).text
+
+    assert "Runbook: https://ntp.example.org/runbook#spool_backlog" in text
+    assert "?host=" not in text
+
+
+def test_command_when_a_channel_is_dead_then_it_tries_that_one() -> None:
+    dead = make_notice(host=CHECKER, code=ProblemCode.CHANNEL_DEAD, subject="mail")
+
+    assert "  ntp-checker alerts test mail" in make_message(dead).text
 
 
 def test_thread_when_alert_goes_on_then_stays() -> None:

@@ -21,12 +21,32 @@ def test_digest_when_hosts_are_lost_then_title_counts_them() -> None:
     assert message.title == "CRITICAL [500 alerts on 500 hosts] host unreachable (500)"
 
 
+def test_digest_when_composed_then_leads_to_all_and_to_what_to_do_about_the_worst() -> None:
+    text = make_message(*lost_hosts(2)).text
+
+    assert "Alerts: https://ntp.example.org/alerts\n" in text
+    assert "Runbook: https://ntp.example.org/runbook#host_unreachable" in text
+
+
 def test_digest_when_composed_then_has_no_thread() -> None:
     assert make_message(*lost_hosts(2)).thread_key is None
 
 
 def test_digest_when_list_is_long_then_the_rest_is_counted() -> None:
-    assert "… and 480 more" in make_message(*lost_hosts(500)).text
+    assert "… and 480 more: ntp00020, ntp00021, " in make_message(*lost_hosts(500)).text
+
+
+def test_digest_when_hundreds_of_hosts_are_lost_then_each_is_named() -> None:
+    text = make_message(*lost_hosts(500)).text
+
+    assert all(f"ntp{number:05d}" in text for number in range(500))
+
+
+def test_digest_when_thousands_of_hosts_are_lost_then_names_end() -> None:
+    text = make_message(*lost_hosts(5_000)).text
+
+    assert "ntp00519, …" in text
+    assert "ntp00520" not in text
 
 
 def test_digest_when_two_severities_then_worst_first() -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ntp_checker.recurrence import check_rule, occurrence_of
+from ntp_checker.recurrence import check_rule, is_over, next_occurrence, occurrence_of
 
 #: Sundays at 02:00 in Zurich; the first one in winter.
 FIRST = datetime(2026, 3, 1, 1, 0, tzinfo=UTC)
@@ -53,8 +53,20 @@ def test_rule_when_longer_than_its_step_then_still_found() -> None:
         ("FREQ=WEEKLY", ZONE, "needs an end"),
         ("FREQ=WEEKLY;COUNT=x", ZONE, "invalid"),
         ("weekly", ZONE, "the rule recurs"),
+        ("FREQ=WEEKLY;COUNT=0", ZONE, "invalid COUNT"),
+        ("FREQ=WEEKLY;COUNT=1001", ZONE, "invalid COUNT"),
+        ("FREQ=DAILY;INTERVAL=0;COUNT=2", ZONE, "invalid INTERVAL"),
+        ("FREQ=DAILY;BYHOUR=1;COUNT=2", ZONE, "BYHOUR can't be used with FREQ=DAILY"),
+        ("FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30;COUNT=2", ZONE, "can't be used with FREQ=DAILY"),
+        ("FREQ=WEEKLY;COUNT=2;", ZONE, "an empty part"),
+        ("FREQ=DAILY;COUNT=2\nEXDATE:20260101", ZONE, "one line"),
+        ("FREQ=DAILY;COUNT=2;BYDAY=" + "MO," * 99, ZONE, "at most 200 characters"),
+        ("FREQ=MONTHLY;BYDAY=+9999999999MO;COUNT=1", ZONE, "no calendar has"),
+        ("FREQ=MONTHLY;BYDAY=6MO;COUNT=1", ZONE, "never comes to pass"),
+        ("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;COUNT=1", ZONE, "never comes to pass"),
+        ("FREQ=WEEKLY;UNTIL=20260101T000000", ZONE, "never comes to pass"),
         (RULE, "Mars/Base", "no time zone"),
-        (RULE, "../x", "ZoneInfo keys"),
+        (RULE, "../x", "no time zone"),
     ],
 )
 def test_rule_when_it_can_not_be_used_then_refused(rule: str, zone: str, told: str) -> None:
@@ -62,5 +74,36 @@ def test_rule_when_it_can_not_be_used_then_refused(rule: str, zone: str, told: s
         check_rule(rule, zone, FIRST)
 
 
-def test_rule_when_good_then_not_refused() -> None:
-    check_rule(RULE, ZONE, FIRST)
+@pytest.mark.parametrize("rule", [RULE, "RRULE:freq=monthly;byday=1SU;until=20271231T000000Z"])
+def test_rule_when_good_then_not_refused(rule: str) -> None:
+    check_rule(rule, ZONE, FIRST)
+
+
+@pytest.mark.parametrize(
+    ("after", "begins"),
+    [
+        (FIRST - timedelta(seconds=1), FIRST),
+        (FIRST, FIRST + timedelta(days=7)),
+        # Across the change to summer time.
+        (datetime(2026, 3, 29, 0, 0, tzinfo=UTC), datetime(2026, 3, 29, 1, 0, tzinfo=UTC)),
+        (datetime(2026, 5, 3, 0, 0, tzinfo=UTC), None),
+    ],
+)
+def test_rule_when_asked_what_comes_then_the_next_one(
+    after: datetime, begins: datetime | None
+) -> None:
+    expected = None if begins is None else (begins, begins + timedelta(hours=2))
+
+    assert next_occurrence(RULE, ZONE, FIRST, END, after) == expected
+
+
+@pytest.mark.parametrize(
+    ("at", "over"),
+    [
+        (FIRST - timedelta(days=9), False),
+        (datetime(2026, 5, 3, 1, 0, tzinfo=UTC), False),  # within the last one
+        (datetime(2026, 5, 3, 5, 0, tzinfo=UTC), True),
+    ],
+)
+def test_rule_when_its_last_occurrence_has_ended_then_over(at: datetime, over: bool) -> None:
+    assert is_over(RULE, ZONE, FIRST, END, at) is over

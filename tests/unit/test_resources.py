@@ -1,7 +1,7 @@
 import pytest
 
 from ntp_checker.errors import ConfigError
-from ntp_checker.resources import sql_path
+from ntp_checker.resources import runbook_path, sql_path
 
 
 @pytest.mark.parametrize("name", ["schema.sql", "migrations"])
@@ -12,3 +12,7 @@ def test_sql_path_when_asked_then_exists(name: str) -> None:
 def test_sql_path_when_missing_then_error_names_it() -> None:
     with pytest.raises(ConfigError, match=r"nothing\.sql is missing"):
         sql_path("nothing.sql")
+
+
+def test_runbook_path_when_asked_then_exists() -> None:
+    assert runbook_path().exists()

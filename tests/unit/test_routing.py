@@ -19,7 +19,17 @@ from ntp_checker.model import (
     Transition,
     TransitionKind,
 )
-from ntp_checker.routing import Audience, hold_of, inhibitor, next_open, notifications_of
+from ntp_checker.routing import (
+    STORM_KEY,
+    Audience,
+    Hold,
+    Told,
+    inhibitor,
+    is_storm,
+    next_open,
+    notifications_of,
+    storm_hold,
+)
 
 AT = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)  # a Wednesday
 ZURICH = ZoneInfo("Europe/Zurich")
@@ -145,11 +155,12 @@ def test_ending_when_sent_then_to_those_who_were_told_and_not_before_that(
 ) -> None:
     later = AT + timedelta(hours=7)
     route = replace(MAIL, severities=frozenset({Severity.CRITICAL}))
-    told = {"mail": None, "chat": later}
+    told = {"mail": Told(), "chat": Told(until_at=later, group_key="group dc1")}
 
-    found = notifications_of(transition(kind), audience(route), told=told)
+    chat, mail = notifications_of(transition(kind), audience(route), told=told)
 
-    assert [(one.channel, one.not_before_at) for one in found] == [("chat", later), ("mail", None)]
+    assert (chat.channel, chat.not_before_at, chat.group_key) == ("chat", later, "group dc1")
+    assert (mail.channel, mail.not_before_at) == ("mail", None)
 
 
 def silence(**matching: object) -> Silence:
@@ -223,25 +234,26 @@ def test_alert_when_another_of_its_host_explains_it_then_named(
 
 
 @pytest.mark.parametrize(
-    ("alerts", "hosts", "hold_s"),
-    [(4, 10, None), (5, 10, 10.0), (24, 500, None), (25, 500, 10.0), (1, 1, None)],
+    ("alerts", "hosts", "wait"),
+    [(4, 10, False), (5, 10, True), (24, 500, False), (25, 500, True), (1, 1, False)],
 )
-def test_messages_when_many_alerts_come_together_then_wait_an_interval(
-    alerts: int, hosts: int, hold_s: float | None
+def test_messages_when_many_alerts_come_together_then_wait_for_each_other(
+    alerts: int, hosts: int, *, wait: bool
 ) -> None:
-    expected = None if hold_s is None else timedelta(seconds=hold_s)
-
-    assert hold_of(alerts, hosts, 10.0) == expected
+    assert is_storm(alerts, hosts) == wait
 
 
-def test_messages_when_the_interval_is_long_then_wait_30_s() -> None:
-    assert hold_of(5, 10, 300.0) == timedelta(seconds=30)
+@pytest.mark.parametrize(("interval_s", "hold_s"), [(10.0, 12.0), (30.0, 32.0), (300.0, 32.0)])
+def test_messages_when_they_wait_then_an_interval_and_a_moment_and_half_a_minute_at_most(
+    interval_s: float, hold_s: float
+) -> None:
+    assert storm_hold(interval_s) == timedelta(seconds=hold_s)
 
 
 def test_message_when_alone_then_shared_by_its_alerts_transitions_only() -> None:
     other = replace(transition(), key=replace(KEY, subject="192.0.2.1"))
     opened, resolved, others = (
-        notifications_of(one, audience(MAIL), told={"mail": None})[0].group_key
+        notifications_of(one, audience(MAIL), told={"mail": Told()})[0].group_key
         for one in (transition(), transition(TransitionKind.RESOLVED), other)
     )
 
@@ -249,11 +261,42 @@ def test_message_when_alone_then_shared_by_its_alerts_transitions_only() -> None
     assert opened != others
 
 
-def test_message_when_it_waits_with_others_then_shared_by_the_group() -> None:
-    held = replace(audience(MAIL), hold_until_at=AT + timedelta(seconds=10))
+def test_message_when_it_waits_for_hours_then_shared_by_the_group() -> None:
     deferred = audience(replace(MAIL, hours=WORKDAYS), at=AT.replace(hour=1))
 
-    for waiting in (held, deferred):
-        [found] = notifications_of(transition(), waiting, told={})
-        assert found.group_key == "group dc1"
-        assert found.not_before_at is not None
+    [found] = notifications_of(transition(), deferred, told={})
+
+    assert found.group_key == "group dc1"
+    assert found.not_before_at is not None
+
+
+def test_message_when_in_a_storm_then_shared_by_all_groups_until_its_end() -> None:
+    end_at = AT + timedelta(seconds=12)
+
+    [found] = notifications_of(transition(), replace(audience(MAIL), hold_until_at=end_at), told={})
+
+    assert (found.group_key, found.not_before_at) == (STORM_KEY, end_at)
+
+
+@pytest.mark.parametrize(
+    ("code", "is_held"),
+    [
+        (ProblemCode.HOST_UNREACHABLE, True),
+        (ProblemCode.LOGIN_REFUSED, True),
+        (ProblemCode.PROBE_FAILED, True),
+        (ProblemCode.GPS_SILENT, True),
+        (ProblemCode.HOST_KEY_CHANGED, False),
+        (ProblemCode.OFFSET_HIGH, False),
+        (ProblemCode.CHRONYD_DOWN, False),
+    ],
+)
+def test_message_when_the_checker_is_blind_then_what_comes_from_not_seeing_waits(
+    code: ProblemCode, *, is_held: bool
+) -> None:
+    hold = Hold(until_at=AT + timedelta(minutes=14), group_key="unseen by one")
+    one = transition(key=AlertKey(host="gps1", code=code))
+
+    [found] = notifications_of(one, replace(audience(MAIL), unseen_hold=hold), told={})
+
+    assert (found.group_key == hold.group_key) == is_held
+    assert found.not_before_at == (hold.until_at if is_held else None)

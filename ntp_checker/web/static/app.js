@@ -116,7 +116,11 @@ class Overview {
     if (inFleet && !("host" in link.dataset)) return this.go(to.search);
     const query = new URLSearchParams(location.search);
     if ("host" in link.dataset) query.set("host", link.dataset.host);
-    if ("range" in link.dataset) query.set("range", link.dataset.range);
+    if ("range" in link.dataset) {
+      query.set("range", link.dataset.range);
+      query.delete("from");
+      query.delete("to");
+    }
     if ("clip" in link.dataset) query.has("clip") ? query.delete("clip") : query.set("clip", "1");
     this.goChart(query);
     if ("host" in link.dataset) document.getElementById("offset").scrollIntoView();

@@ -1,4 +1,5 @@
 // The offset chart: draws and scales what /api/offset answers, decides nothing.
+import { sayAlerts, shapesOf } from "./marks.js";
 import { chartUnit, offsetText, utcText } from "./units.js";
 
 const ANSWER_LIMIT_MS = 60_000;
@@ -49,14 +50,15 @@ export class OffsetChart {
 
   get wanted() {
     const query = new URLSearchParams(location.search);
-    return { range: query.get("range") ?? "24h", host: query.get("host") ?? "", clip: query.has("clip") };
+    const [from, to] = [query.get("from") ?? "", query.get("to") ?? ""];
+    return { range: query.get("range") ?? "24h", host: query.get("host") ?? "", clip: query.has("clip"), from, to };
   }
 
   /** Shows what the address asks for. */
   async show() {
     const wanted = this.wanted;
     this.mark(wanted);
-    const key = `${wanted.range} ${wanted.host}`;
+    const key = this.keyOf(wanted);
     if (this.answer && key === this.key) return this.draw();
     this.zoomed = false;
     await this.load(wanted, key);
@@ -64,14 +66,20 @@ export class OffsetChart {
 
   /** Asks again when the range's rhythm says so; a zoomed chart is left alone. */
   async refresh() {
-    const { range, host } = this.wanted;
-    if (this.zoomed || performance.now() - this.answered_at < (REFRESH_MS[range] ?? 30_000) - 1000) return;
-    await this.load({ range, host }, `${range} ${host}`);
+    const wanted = this.wanted;
+    const { range, to } = wanted;
+    // What ended in the past does not change.
+    if (to || this.zoomed || performance.now() - this.answered_at < (REFRESH_MS[range] ?? 30_000) - 1000) return;
+    await this.load(wanted, this.keyOf(wanted));
   }
 
-  mark({ range, host, clip }) {
+  keyOf({ range, host, from, to }) { return [range, host, from, to].join(" "); }
+
+  mark({ range, host, clip, from, to }) {
+    const isCustom = Boolean(from || to);
+    this.figure.querySelector("#offset-times").hidden = !isCustom;
     for (const link of this.figure.querySelectorAll("[data-range]")) {
-      if (link.dataset.range === range) link.setAttribute("aria-current", "true");
+      if (link.dataset.range === range && !isCustom) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
     this.figure.querySelector("[data-clip]").setAttribute("aria-pressed", String(clip));
@@ -81,9 +89,11 @@ export class OffsetChart {
     this.figure.querySelector("#offset-title").replaceChildren(host ? "Offset of " : "Offset of the fleet", name);
   }
 
-  async load({ range, host }, key) {
+  async load({ range, host, from, to }, key) {
     const turn = ++this.asked;
-    const query = new URLSearchParams({ range });
+    const query = new URLSearchParams(from && to ? { from, to } : { range });
+    if (from && !to) query.set("from", from);
+    if (to && !from) query.set("to", to);
     if (host) query.set("host", host);
     this.plot.setAttribute("aria-busy", "true");
     const skeleton = this.plot.querySelector(".skeleton");
@@ -125,6 +135,7 @@ export class OffsetChart {
   draw() {
     const runs = runsOf(this.series.p50);
     this.summarise(runs);
+    this.sayAlerts();
     if (!runs.length) return this.drawNothing();
     this.plot.querySelector(".skeleton")?.remove();
     if (!this.plot.firstElementChild) this.plot.append(document.createElement("div"));
@@ -206,10 +217,10 @@ export class OffsetChart {
     const { t } = this.series;
     const touch = matchMedia("(pointer: coarse)").matches;
     const axis = { gridcolor: colour("line"), linecolor: colour("line"), tickfont: { color: colour("quiet") }, zeroline: false };
-    const { range, host, clip } = this.wanted;
     return {
       autosize: true, showlegend: false, hovermode: "x", hoverdistance: 40, dragmode: touch ? false : "zoom",
-      uirevision: `${range} ${host} ${clip}`,
+      uirevision: `${this.key} ${this.wanted.clip}`,
+      shapes: shapesOf(this.answer.alerts, colour),
       margin: { l: 62, r: 14, t: 12, b: 58 },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colour("text") },
@@ -241,6 +252,15 @@ export class OffsetChart {
     const newest = p50[runs[runs.length - 1][1] - 1];
     text.textContent = `Newest median ${offsetText(newest)}; all readings between ${offsetText(lowest)} and ${offsetText(highest)}; `
       + `${readings.toLocaleString("en")} readings in steps of ${this.stepText()}; ${gaps === 0 ? "no gap" : gaps === 1 ? "1 gap" : `${gaps} gaps`}.`;
+  }
+
+  /** What the shaded times are, for those who do not see them. */
+  sayAlerts() {
+    const { alerts, more_alerts: hasMore } = this.answer;
+    const text = this.figure.querySelector("#offset-alerts");
+    text.textContent = sayAlerts(alerts, hasMore, this.series.host === null);
+    text.hidden = !alerts.length;
+    this.figure.querySelector(".k-alert").hidden = !alerts.length;
   }
 
   stepText() {

@@ -1,13 +1,14 @@
 """The dashboard's application over a real PostgreSQL; rows are put in through SQL."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from ntp_checker.store.pool import open_reader_pool
+from ntp_checker.store.pool import open_act_pool, open_reader_pool
 from ntp_checker.web import create_app
 from tests.postgres import PostgresServer
 
@@ -16,15 +17,17 @@ OpenApp = Callable[[str], Flask]
 
 @pytest.fixture
 def open_app() -> Iterator[OpenApp]:
-    pools = []
+    with ExitStack() as pools:
 
-    def make(url: str) -> Flask:
-        pools.append(open_reader_pool(url))
-        return create_app(read_pool=pools[-1], interval_s=30.0, version="9.8.7")
+        def make(url: str) -> Flask:
+            return create_app(
+                read_pool=pools.enter_context(open_reader_pool(url)),
+                act_pool=pools.enter_context(open_act_pool(url)),
+                interval_s=30.0,
+                version="9.8.7",
+            )
 
-    yield make
-    for pool in pools:
-        pool.close()
+        yield make
 
 
 @pytest.fixture

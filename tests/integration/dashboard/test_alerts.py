@@ -22,7 +22,12 @@ def alerts(client: FlaskClient, conn: Connection) -> FlaskClient:
         add_host(conn, FleetHost(name=name))
     add_alert(
         conn,
-        AlertRow(host="gps1", acknowledged_by="ada", note="on it"),
+        AlertRow(
+            host="gps1",
+            acknowledged_by="ada",
+            note="on it",
+            last_good_at=BEGAN_AT - timedelta(seconds=30),
+        ),
         NoticeRow(),
         NoticeRow(channel="chat", state="given_up", error="account suspended"),
     )
@@ -44,6 +49,19 @@ def found(client: FlaskClient, query: str = "") -> list[dict[str, Any]]:
 
 def keys(client: FlaskClient, query: str = "") -> list[tuple[str, str, str]]:
     return [(one["host"], one["code"], one["state"]) for one in found(client, query)]
+
+
+def test_page_when_an_alert_is_on_the_checker_then_it_is_named_and_leads_to_no_chart(
+    client: FlaskClient, conn: Connection
+) -> None:
+    add_alert(conn, AlertRow(host="*", code="channel_dead", subject="hook", unit=""))
+
+    page = client.get("/alerts").text
+
+    assert "channel dead (hook)" in page
+    assert "NTP Checker</th>" in page
+    assert "host=*" not in page
+    assert "host=%2A" not in page
 
 
 def test_alerts_when_listed_then_open_ones_first_and_worst_first_and_no_pending_ones(
@@ -90,6 +108,12 @@ def test_alert_when_listed_then_has_who_was_told_and_what_came_of_it(alerts: Fla
         ("mail", "accepted", None),
     ]
     assert one["notices"][1]["recipients"] == ["ops@example.org"]
+
+
+def test_alert_when_listed_then_says_when_it_was_last_good(alerts: FlaskClient) -> None:
+    moments = [one["last_good_slot_at"] for one in found(alerts)]
+
+    assert moments == [f"{BEGAN_AT - timedelta(seconds=30):%Y-%m-%dT%H:%M:%SZ}", None, None]
 
 
 @pytest.mark.parametrize(("query", "has_more"), [("?limit=2", True), ("?limit=3", False)])
@@ -148,7 +172,7 @@ def test_page_when_there_are_alerts_then_open_and_closed_apart(alerts: FlaskClie
 
     assert "2 alerts are open" in opened
     assert "falseticker (192.0.2.7)" in opened
-    assert "acknowledged by <bdi>ada</bdi>" in opened
+    assert "acknowledged by ada: on it" in opened
     assert "opened to chat: given up (account suspended)" in opened
     assert "offset high" in closed
 

@@ -47,6 +47,18 @@ async def test_post_when_taken_then_request_is_complete() -> None:
 
 
 @pytest.mark.asyncio
+async def test_get_when_taken_then_request_has_no_body() -> None:
+    async with http_receiver() as receiver:
+        answer = await poster().get(Endpoint.of(f"{receiver.url}/a?b=c"), {"X-Test": "yes"})
+
+        assert answer.status == 200
+        [request] = receiver.requests
+        assert request.line == "GET /a?b=c HTTP/1.1"
+        assert request.headers["x-test"] == "yes"
+        assert "content-length" not in request.headers
+
+
+@pytest.mark.asyncio
 async def test_post_when_address_is_inward_then_nothing_is_connected() -> None:
     async with http_receiver() as receiver:
         with pytest.raises(SendError, match="leads inward") as caught:

@@ -71,6 +71,17 @@ async def test_pagerduty_when_alert_opens_then_payload_is_complete(
     assert payload["class"] == "offset_high"
 
 
+async def test_pagerduty_when_alert_opens_then_it_leads_to_that_alert(
+    pagerduty: PagerDutyChannel, receiver: Receiver
+) -> None:
+    message = make_message()
+    await pagerduty.send(message)
+    [body] = bodies(receiver)
+
+    assert body["client_url"] == f"{PUBLIC_URL}/alerts/{message.event_ids[0]}"
+    assert {"href": f"{PUBLIC_URL}/runbook#offset_high", "text": "Runbook"} in body["links"]
+
+
 async def test_pagerduty_when_many_begin_then_one_incident_and_each_end_by_itself(
     pagerduty: PagerDutyChannel, receiver: Receiver
 ) -> None:

@@ -91,6 +91,8 @@ async def test_webhook_when_alert_opens_then_payload_is_alertmanagers(
         "severity": "critical",
     }
     assert alert["annotations"]["event_id"] == str(message.event_ids[0])
+    assert alert["annotations"]["runbook_url"] == "https://ntp.example.org/runbook#offset_high"
+    assert alert["generatorURL"] == f"https://ntp.example.org/alerts/{message.event_ids[0]}"
     assert alert["startsAt"] == BEGUN_AT.isoformat().replace("+00:00", "Z")
     assert alert["endsAt"] == "0001-01-01T00:00:00Z"
 
@@ -153,15 +155,25 @@ async def test_slack_when_taken_then_title_and_text(
 async def test_slack_when_host_is_hostile_then_calls_nobody() -> None:
     text = slack_text(make_message(make_notice("<!channel>", reason="``` <@U1> & *x*")))
 
-    assert "<" not in text
+    assert text.count("<") == text.count("<https://ntp.example.org/") == 4
     assert text.count("```") == 2
+
+
+async def test_slack_when_about_one_alert_then_its_links_stand_once_and_outside_the_block() -> None:
+    message = make_message()
+    block, _, links = slack_text(message).rpartition("```")
+    event_id = message.event_ids[0]
+
+    assert f"<https://ntp.example.org/alerts/{event_id}|Acknowledge or silence>" in links
+    assert "<https://ntp.example.org/runbook#offset_high|Runbook>" in links
+    assert "https://" not in block
 
 
 async def test_slack_when_text_is_long_then_cut() -> None:
     text = slack_text(make_message(*(make_notice(f"h{number}") for number in range(500))))
 
     assert len(text) < 3_200
-    assert text.endswith("\N{HORIZONTAL ELLIPSIS}```")
+    assert "\N{HORIZONTAL ELLIPSIS}```\n<https://ntp.example.org/alerts|Alerts>" in text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,71 @@
+"""Changes are only taken from our own pages, never from a form that stands elsewhere.
+
+Each POST carries the token of its browser's session (`csrf_token()` in a template, as the field
+`csrf_token` or the header `X-CSRFToken`). What a browser says by itself about where a request comes
+from is the second line. An API token in the head proves as much: no browser adds one by itself.
+"""
+
+from typing import NoReturn
+from urllib.parse import urlsplit
+
+from flask import Flask, request
+from flask_wtf.csrf import (  # type: ignore[import-untyped]  # it has no types
+    CSRFError,
+    CSRFProtect,
+)
+
+from ntp_checker.web.access import signed_in
+
+#: A page may stand open over a shift before its button is pressed.
+_TOKEN_LIFE_S = 12 * 3600
+_CHANGES = ("POST", "PUT", "PATCH", "DELETE")
+#: `none`: nobody but the person at the browser asked for it.
+_OWN_SITES = ("same-origin", "none")
+
+
+class ForeignRequest(CSRFError):  # type: ignore[misc]  # it has no types
+    """A change that none of our pages asked for; the text says what gave it away."""
+
+
+def add_forgery_rules(app: Flask, public_url: str | None) -> None:
+    """Refuses every change whose origin is not proven, with ForeignRequest or CSRFError."""
+    # Whether a request is exempt is known only after its token was checked.
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False
+    app.config["WTF_CSRF_TIME_LIMIT"] = _TOKEN_LIFE_S
+    is_https = (public_url or "").startswith("https://")
+    app.config.update(
+        # The prefix binds it to this very host: no neighbour's page can plant one.
+        SESSION_COOKIE_NAME="__Host-ntp_checker" if is_https else "ntp_checker",
+        SESSION_COOKIE_SECURE=is_https,
+        SESSION_COOKIE_HTTPONLY=True,
+        # Strict would leave it out where a link in a mail leads here, and the form would get another.
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+    )
+    protection = CSRFProtect(app)
+    own_origin = _origin_of(public_url) if public_url else None
+
+    @app.before_request
+    def check_forgery() -> None:
+        if request.method not in _CHANGES or request.endpoint is None or signed_in().by_token:
+            return
+        _check_origin(own_origin)
+        protection.protect()
+
+
+def _check_origin(own_origin: str | None) -> None:
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None and site not in _OWN_SITES:
+        _refuse("Sec-Fetch-Site", site)
+    # Behind a proxy the scheme is not ours to know, and the name may be the public one.
+    if origin is not None and origin != own_origin and urlsplit(origin).netloc != request.host:
+        _refuse("Origin", origin)
+
+
+def _refuse(header: str, value: str) -> NoReturn:
+    raise ForeignRequest(f"{header} is {value[:80]!a}")
+
+
+def _origin_of(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

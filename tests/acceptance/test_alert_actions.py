@@ -1,0 +1,89 @@
+"""Alerts acknowledged and silenced from a terminal."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.acceptance.commands import run
+from tests.acceptance.processes import settings_for
+from tests.alert_rows import AlertRow, add_alert
+from tests.fleet_rows import FleetHost, add_host
+from tests.postgres import PostgresServer
+
+Conn = psycopg.Connection[tuple[Any, ...]]
+
+
+@pytest.fixture
+def conn(postgres: PostgresServer, database: str) -> Iterator[Conn]:
+    with psycopg.connect(postgres.url(database), autocommit=True) as opened:
+        add_host(opened, FleetHost(name="gps1"))
+        yield opened
+
+
+@pytest.fixture
+def settings(postgres: PostgresServer, database: str, tmp_path: Path) -> dict[str, str]:
+    return settings_for({}, tmp_path, DATABASE_URL=postgres.url(database), LOGNAME="ada")
+
+
+def test_alert_when_acknowledged_then_the_list_says_by_whom(
+    conn: Conn, settings: dict[str, str]
+) -> None:
+    number = str(add_alert(conn, AlertRow(host="gps1")))
+
+    done = run("alerts", "ack", number, "--note", "on my way", "--for", "8h", settings=settings)
+    listed = run("alerts", "list", settings=settings)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"alert {number}: acknowledged by ada until ")
+    row = listed.stdout.splitlines()[1].split()
+    assert row[:3] == [number, "CRITICAL", "gps1"]
+    assert "ada" in row
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "told"),
+    [
+        (("ack", "7"), 1, "ntp-checker: there is no alert 7"),
+        (("ack", "x"), 2, "'x' is not a valid integer"),
+        (("ack", "7", "--until", "tomorrow"), 2, "'tomorrow' is no moment"),
+        (("ack", "7", "--for", "1h", "--until", "2026-01-02T03:04Z"), 2, "contradict each other"),
+        (("silence", "--host", "gps1", "--why", "x"), 2, "an end is required"),
+        (("silence", "--host", "gps1", "--for", "1h"), 2, "Missing option '--why'"),
+        (("silence", "--for", "1h", "--why", "x"), 1, "say what is to be silent"),
+        (("silence", "--host", "gsp1", "--for", "1h", "--why", "x"), 1, "no host 'gsp1'"),
+        (("silence", "--host", "gps1", "--for", "2", "--why", "x"), 2, "'2' is no length of time"),
+        (("unsilence", "7"), 1, "there is no silence 7"),
+    ],
+)
+@pytest.mark.usefixtures("conn")
+def test_action_when_it_can_not_be_done_then_why_and_no_traceback(
+    settings: dict[str, str], arguments: tuple[str, ...], status: int, told: str
+) -> None:
+    done = run("alerts", *arguments, settings=settings)
+
+    assert (done.returncode, done.stdout) == (status, "")
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("conn")
+def test_silence_when_made_and_ended_then_the_list_has_it_and_not(
+    settings: dict[str, str],
+) -> None:
+    made = run(
+        "alerts", "silence", "--host", "gps1", "--code", "offset_high", "--for", "2h",
+        "--why", "new [bold]antenna", "--by", "bob", settings=settings,
+    )  # fmt: skip
+    listed = run("alerts", "silences", settings=settings)
+    ended = run("alerts", "unsilence", "1", settings=settings)
+
+    assert made.stdout.startswith("silence 1: from "), made.stderr
+    row = listed.stdout.splitlines()[1]
+    assert row.split()[:4] == ["1", "active", "gps1", "offset_high"]
+    assert "new [bold]antenna" in row
+    assert ended.stdout == "silence 1: ended\n"
+    left = run("alerts", "silences", settings=settings)
+    assert left.stdout == "no silence holds or is to come\n"
