@@ -96,10 +96,7 @@ async def advance_alerts(
         found[one.host_id].live.update({alert.key: alert for alert in one.alerts})
     return Advanced(
         notifications=queued + queued_at_last,
-        hosts={
-            host_id: found[host_id].as_of(of_host[-1].slot_at)
-            for host_id, of_host in by_host.items()
-        },
+        hosts={number: found[number].as_of(of[-1].slot_at) for number, of in by_host.items()},
     )
 
 
@@ -181,6 +178,7 @@ async def _store_and_tell(
     if not made:
         return 0, ()
     new = await store_advances(conn, made)
+    alerting.on_stored(new)
     if not new or not alerting.routes:
         return 0, ()
     audiences = await read_audiences(conn, {group_of(alerting, one.key) for one in new}, alerting)
@@ -295,5 +293,7 @@ async def _tell_at_last(
                 one, alerts=[alert for alert, _ in kept], transitions=[step for _, step in kept]
             )
         )
-    new = {transition.event_id for transition in await store_advances(conn, made)}
+    stored = await store_advances(conn, made)
+    alerting.on_stored(stored)
+    new = {transition.event_id for transition in stored}
     return await queue(conn, [one for one in notifications if one.event_id in new]), made

@@ -1,6 +1,6 @@
 """Who may hear of transitions just now: what is configured, silenced, in a storm, unseen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -31,6 +31,8 @@ class Alerting:
     sight: Sight = field(default_factory=Sight)  #: of this checker, as of its last look
     #: Watched hosts by their IP addresses, as far as these are known.
     hosts_at: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    #: Told of each step that was stored; again, if its transaction had to be repeated.
+    on_stored: Callable[[Sequence[Transition]], None] = lambda _: None
 
 
 async def read_audiences(

@@ -19,6 +19,7 @@ from ntp_checker.config import Settings
 from ntp_checker.cycle import RawKeeper, StatusLog, run_cycle
 from ntp_checker.errors import SchemaMismatch, StoreError
 from ntp_checker.gaps import SlotLog, fill_since_last_run, spool_missed
+from ntp_checker.metrics import CheckerMetrics, Health, LiveNumbers
 from ntp_checker.model import HasGps, Host, Sample
 from ntp_checker.outbox import Outbox
 from ntp_checker.schedule import Clock
@@ -59,6 +60,8 @@ class Checker:
     pool: CheckerPool
     writer: Writer
     telling: Telling
+    metrics: CheckerMetrics
+    health: Health
     clock: Clock
     #: Lease epoch by host name, before the database was reached that of the last run. Of a host
     #: that is new it is 0: such rows are stored, and leave what is true now to who holds the lease.
@@ -96,6 +99,15 @@ class Checker:
             settle_looks=self.alerting.policy.good_looks + 1,
         )
         self.addresses.watch(self.hosts)
+        self.metrics.watch(self.hosts)
+        self.metrics.read_live(
+            LiveNumbers(
+                spool_depth=lambda: self.spool.depth,
+                spool_age_s=lambda: self.spool.oldest_uncommitted_age_s,
+                is_database_reached=lambda: self.health.is_database_reached,
+                hosts_leased=lambda: len(self._leased),
+            )
+        )
 
     @property
     def outbox(self) -> Outbox[Claimed]:
@@ -105,7 +117,12 @@ class Checker:
     @property
     def alerting_now(self) -> Alerting:
         """What is in force of alerts, with what we see just now, and where."""
-        return replace(self.alerting, sight=self.blindness.sight, hosts_at=self.addresses.hosts_at)
+        return replace(
+            self.alerting,
+            sight=self.blindness.sight,
+            hosts_at=self.addresses.hosts_at,
+            on_stored=self.metrics.stepped,
+        )
 
     async def register(self) -> None:
         """Makes our hosts known, takes the leases of new ones, takes over the database's clock.
@@ -123,7 +140,7 @@ class Checker:
                 wanted = (FLEET_ID, *new.values())
                 taken = await take_all(connection, self.spool.owner, wanted)
                 async with connection.transaction():
-                    await end_alerts_of_left(connection, self.spool.owner, self.alerting)
+                    await end_alerts_of_left(connection, self.spool.owner, self.alerting_now)
         await self.follow_clock()
         epochs = {name: taken[host_id] for name, host_id in new.items()}
         self.epochs.update(epochs)
@@ -132,6 +149,7 @@ class Checker:
         self._unfilled.update(new)
         self._has_news.set()
         self._is_registered = hosts is self.hosts
+        self.health.is_started = True
 
     def change(self, settings: Settings, hosts: tuple[Host, ...]) -> None:
         """Other settings and hosts are in force from now on; stay_registered tells the database."""
@@ -140,6 +158,8 @@ class Checker:
         self.blindness.interval_s = settings.interval_s
         self.blindness.settle_looks = self.alerting.policy.good_looks + 1
         self.addresses.watch(hosts)
+        self.metrics.watch(hosts)
+        self.health.interval_s = settings.interval_s
         names = {host.name for host in hosts}
         for name in self._leased.keys() - names:  # one that comes back begins anew
             del self._leased[name]
@@ -158,6 +178,7 @@ class Checker:
                 asked_at_s = time.monotonic()
                 database_now = await read_clock(connection)
                 step_s = self.clock.follow(database_now, asked_at_s)
+        self.metrics.clock_followed(step_s)
         log.debug("clock set by the database", step_s=step_s)
 
     async def stay_registered(self) -> None:
@@ -240,6 +261,7 @@ class Checker:
         lease_epoch = self.epochs.get(host.name, 0)
         missed = self.slot_log.begin(host.name, self.settings.interval_s, slot_at)
         await spool_missed(self.spool, host.name, missed, lease_epoch)
+        self.metrics.missed(len(missed))
 
         async def noted_look(at: datetime) -> Sample:
             sample = await look(at)
@@ -258,6 +280,7 @@ class Checker:
         self.slot_log.note(host.name, slot_at)
         self.status_log.note(judged)
         self.sightings.note(host, judged, self.clock.wall_offset_s())
+        self.metrics.looked(judged)
         self._note_gps(probe)
 
     def _note_sight(self, sample: Sample) -> None:

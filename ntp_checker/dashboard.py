@@ -1,18 +1,26 @@
 """`ntp-checker dashboard`: pages and API over the database, and nothing else."""
 
 import secrets
+import socket
+import threading
+from collections.abc import Callable
+from typing import TypeVar
 
 from ntp_checker import __version__
-from ntp_checker.config import Settings, check_sign_in
+from ntp_checker.config import Settings, check_sign_in, variable_of
+from ntp_checker.metrics import DashboardMetrics, MetricsServer, open_metrics_listener
 from ntp_checker.model import Auth
 from ntp_checker.resources import command_name
 from ntp_checker.secret_key import kept_secret_key
 from ntp_checker.service import database
 from ntp_checker.simulated import is_simulated
-from ntp_checker.store.pool import open_act_pool, open_reader_pool
+from ntp_checker.store.pool import ReaderPool, open_act_pool, open_reader_pool
 from ntp_checker.web import create_app
 from ntp_checker.web.basic import Passwords
+from ntp_checker.web.database_watch import watch_database
 from ntp_checker.web.server import serve
+
+App = TypeVar("App")
 
 
 def run_dashboard(settings: Settings) -> None:
@@ -25,21 +33,49 @@ def run_dashboard(settings: Settings) -> None:
         simulated = (
             settings.database_url is None and read_url == url and is_simulated(settings.data_dir)
         )
+        listen = settings.dashboard_metrics_listen
+        # Opened before the worker forks: whichever worker comes after it serves on it, too.
+        listener = open_metrics_listener(
+            listen.host,
+            listen.port,
+            variable_of("metrics_listen"),
+            is_default=settings.metrics_listen is None,
+        )
         serve(
-            lambda: create_app(
-                read_pool=open_reader_pool(read_url),
-                act_pool=open_act_pool(url),
-                passwords=Passwords(settings.users) if settings.sign_in is Auth.BASIC else None,
-                secret_key=secret_key,
-                interval_s=settings.interval_s,
-                version=__version__,
-                command=command_name(),
-                public_url=settings.public_url,
-                simulated=simulated,
+            lambda: _measured(
+                open_reader_pool(read_url),
+                listener,
+                lambda pool, metrics: create_app(
+                    read_pool=pool,
+                    act_pool=open_act_pool(url),
+                    passwords=(
+                        Passwords(settings.users) if settings.sign_in is Auth.BASIC else None
+                    ),
+                    secret_key=secret_key,
+                    interval_s=settings.interval_s,
+                    version=__version__,
+                    command=command_name(),
+                    public_url=settings.public_url,
+                    simulated=simulated,
+                    metrics=metrics,
+                ),
             ),
             settings.listen.host,
             settings.listen.port,
         )
+
+
+def _measured(
+    pool: ReaderPool,
+    listener: socket.socket | None,
+    make_app: Callable[[ReaderPool, DashboardMetrics], App],
+) -> App:
+    """The application in its worker, with its metrics served beside it."""
+    metrics = DashboardMetrics(version=__version__, pool_stats=pool.get_stats)
+    if listener is not None:
+        MetricsServer(listener, metrics.registry).start()
+        watch_database(pool, metrics, threading.Event())
+    return make_app(pool, metrics)
 
 
 def _secret_key(settings: Settings) -> str:

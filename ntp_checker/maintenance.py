@@ -1,6 +1,7 @@
 """Keeps the partitions made ahead, drops those past retention, and prunes the archive."""
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
@@ -58,8 +59,12 @@ async def run_maintenance(
     retention_days: int,
     premake_days: int,
     archive_days: int = ARCHIVE_DAYS,
+    on_done: Callable[[], None] = lambda: None,
 ) -> None:
-    """At once and then hourly until `stop`; each minute while it can't."""
+    """At once and then hourly until `stop`; each minute while it can't.
+
+    `on_done` is called after each run that ended well.
+    """
     has_failed = False
     while not stop.is_set():
         pause_s = MAINTENANCE_INTERVAL_S
@@ -71,6 +76,7 @@ async def run_maintenance(
                 archive_days=archive_days,
             )
             has_failed = False
+            on_done()
         except StoreError as err:
             pause_s = RETRY_S
             if not has_failed:

@@ -1,7 +1,7 @@
 """What was decided and sent while the database was away."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -110,6 +110,19 @@ class StandIn(Protocol):
     ) -> AbstractAsyncContextManager[HandOver | None]:
         """While inside, nothing is told without the database; None if nothing was."""
 
+
+class _NoStandIn:
+    """Nobody is told while the database is away."""
+
+    has_news = False
+
+    def stepping_back(
+        self, _database_answers: Callable[[], Awaitable[object]]
+    ) -> AbstractAsyncContextManager[HandOver | None]:
+        return nullcontext()
+
+
+NO_STAND_IN = _NoStandIn()
 
 _subject: TypeAdapter[NoteSubject] = TypeAdapter(NoteSubject)
 

@@ -19,6 +19,7 @@ NEEDS_RESTART = (
     "embedded",
     "data_dir",
     "listen",
+    "metrics_listen",
     "public_url",
     "auth",
     "auth_none_anywhere",
@@ -45,10 +46,12 @@ async def follow_settings(
                     retention_days=settings.retention_days,
                     premake_days=settings.premake_days,
                     archive_days=settings.archive_days,
+                    on_done=checker.metrics.maintained,
                 )
             )
             while _days(settings) == _days(checker.settings):
-                await take_over(await file.changed(), checker, watch)
+                new = await file.changed(checker.metrics.settings_refused)
+                await take_over(new, checker, watch)
             maintenance.cancel()
 
 
@@ -72,7 +75,9 @@ async def take_over(new: Settings, checker: Checker, watch: Watch) -> None:
         log.error(  # noqa: TRY400 - the text says all
             "settings refused, the last good ones stay in force", mistakes=[str(error)]
         )
+        checker.metrics.settings_refused()
         return
+    checker.metrics.settings_taken()
     log.info(
         "new settings are in force",
         settings=[name for name in changed if name not in later],

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
@@ -37,8 +38,13 @@ async def roll_up_all(pool: CheckerPool) -> None:
             pass
 
 
-async def run_rollups(pool: CheckerPool, stop: asyncio.Event) -> None:
-    """Keeps all tiers current until `stop`; says once when it can't."""
+async def run_rollups(
+    pool: CheckerPool, stop: asyncio.Event, on_done: Callable[[], None] = lambda: None
+) -> None:
+    """Keeps all tiers current until `stop`; says once when it can't.
+
+    `on_done` is called after each run that ended well.
+    """
     due_s = dict.fromkeys(TIERS, 0.0)
     has_failed = False
     while not stop.is_set():
@@ -50,6 +56,7 @@ async def run_rollups(pool: CheckerPool, stop: asyncio.Event) -> None:
             has_more = await roll_up(pool, tier)
             pause_s = 0.0 if has_more else tier.width.total_seconds() / RUNS_PER_BUCKET
             has_failed = False
+            on_done()
         except StoreError as err:
             pause_s = RETRY_S
             if not has_failed:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 
+from ntp_checker import __version__
 from ntp_checker.advances import Alerting
 from ntp_checker.blindness import judge_sight
 from ntp_checker.check import credentials_for
@@ -15,8 +16,10 @@ from ntp_checker.checker import Checker, hosts_to_watch
 from ntp_checker.config import Settings, SettingsFile, variable_of
 from ntp_checker.embedded import embedded_postgres
 from ntp_checker.errors import ConfigError, NtpCheckerError, SchemaMismatch, StoreError
+from ntp_checker.exposition import serve_metrics
 from ntp_checker.heartbeat import Heartbeat, make_caller
 from ntp_checker.maintenance import maintain_once
+from ntp_checker.metrics import CheckerMetrics, Health
 from ntp_checker.own_watch import OwnWatch
 from ntp_checker.reload import follow_settings
 from ntp_checker.resources import command_name
@@ -139,7 +142,7 @@ async def _monitor(settings: Settings, url: str, file: SettingsFile) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     _listen_to_hangup(file, stop)
-    async with open_checker(settings, url) as checker:
+    async with open_checker(settings, url) as checker, serve_metrics(checker):
         await _register_if_reached(checker)
         if not checker.hosts:
             log.warning(how_to_add_a_host())
@@ -193,7 +196,7 @@ async def _watch(checker: Checker, stop: asyncio.Event, file: SettingsFile) -> N
             group.create_task(checker.stay_registered()),
             group.create_task(checker.end_holds()),
             group.create_task(checker.addresses.keep_current()),
-            group.create_task(run_rollups(checker.pool, stop)),
+            group.create_task(run_rollups(checker.pool, stop, checker.metrics.rolled_up)),
             group.create_task(follow_settings(checker, watch, file, stop)),
         ]
         await stop.wait()
@@ -249,6 +252,9 @@ def _make_checker(settings: Settings, url: str, spool: Spool, pool: CheckerPool)
     def alerting() -> Alerting:
         return checker.alerting_now
 
+    metrics = CheckerMetrics(
+        version=__version__, channels=[channel.name for channel in settings.channels]
+    )
     clock = Clock()
     telling = make_telling(
         settings,
@@ -259,6 +265,7 @@ def _make_checker(settings: Settings, url: str, spool: Spool, pool: CheckerPool)
         hosts=lambda: {host.name for host in checker.hosts},
         now=clock.now,
         away_s=lambda: checker.settings.database_away_s,
+        on_tried=metrics.delivered,
     )
     checker = Checker(
         settings=settings,
@@ -271,9 +278,13 @@ def _make_checker(settings: Settings, url: str, spool: Spool, pool: CheckerPool)
             pool,
             alerting=alerting,
             on_news=telling.outbox.wake,
+            on_written=metrics.written,
+            on_failed=metrics.write_failed,
             stand_in=telling.standby,
         ),
         telling=telling,
+        metrics=metrics,
+        health=Health(settings.interval_s),
         clock=clock,
     )
     return checker

@@ -14,7 +14,7 @@ from ntp_checker.notes import Note
 from ntp_checker.notify.channel import Channel
 from ntp_checker.notify.opening import open_channel
 from ntp_checker.notify.ses import make_ses_client
-from ntp_checker.outbox import Compose, DatabaseOutbox, Fallbacks, Outbox, Waiting
+from ntp_checker.outbox import Compose, DatabaseOutbox, Fallbacks, OnTried, Outbox, Waiting
 from ntp_checker.outbox.waiting import D
 from ntp_checker.standby import ComposeNoted, SpoolOutbox, Standby, read_noted_details
 from ntp_checker.store.clock import read_clock
@@ -68,13 +68,14 @@ def make_telling(
     hosts: Callable[[], Collection[str]],
     now: Callable[[], datetime],
     away_s: Callable[[], float],
+    on_tried: OnTried = lambda _channel, _outcome: None,
 ) -> Telling:
     """Both outboxes, on these channels.
 
     `alerting`, `hosts` (the names of those watched) and `away_s` say what is in force.
     """
     noted = SpoolOutbox(spool, make_compose_noted(settings, spool, now), now)
-    spool_outbox = _outbox(noted, channels, settings, alerting)
+    spool_outbox = _outbox(noted, channels, settings, alerting, on_tried)
     standby = Standby(
         spool,
         noted,
@@ -88,7 +89,7 @@ def make_telling(
         pool, make_compose(settings), owner=spool.owner, is_open=standby.lets_database_tell
     )
     return Telling(
-        outbox=_outbox(stored, channels, settings, alerting),
+        outbox=_outbox(stored, channels, settings, alerting, on_tried),
         spool_outbox=spool_outbox,
         standby=standby,
     )
@@ -99,12 +100,14 @@ def _outbox(
     channels: Mapping[str, Channel],
     settings: Settings,
     alerting: Callable[[], Alerting],
+    on_tried: OnTried,
 ) -> Outbox[D]:
     return Outbox(
         waiting,
         channels,
         messages_per_s={one.name: one.messages_per_s for one in settings.channels},
         fallbacks_of=_fallbacks(alerting),
+        on_tried=on_tried,
     )
 
 

@@ -1,21 +1,22 @@
 """`ntp-checker up`: checker and dashboard side by side in one terminal."""
 
+import os
 import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from types import FrameType
 
 import structlog
 
-from ntp_checker.config import Settings, check_sign_in
+from ntp_checker.config import Settings, check_sign_in, variable_of
 from ntp_checker.service import database
 
 log = structlog.get_logger()
 
 #: Each part leaves within 5 s; after this it is made to.
 STOP_S = 8.0
-_PARTS = ("monitor", "dashboard")
 
 
 def run_up(settings: Settings) -> int:
@@ -37,7 +38,7 @@ def run_up(settings: Settings) -> int:
         signal.signal(signal.SIGHUP, on_signal)
     # Held here as well, the embedded server outlives a part that is restarted by hand.
     with database(settings):
-        parts = {name: _start(name, stop) for name in _PARTS}
+        parts = {name: _start(name, stop, more) for name, more in _parts(settings).items()}
         stop.wait()
         ended = {name: part.poll() for name, part in parts.items()}
         _stop(list(parts.values()))
@@ -48,9 +49,20 @@ def run_up(settings: Settings) -> int:
     return 0
 
 
-def _start(name: str, stop: threading.Event) -> "subprocess.Popen[bytes]":
+def _parts(settings: Settings) -> Mapping[str, Mapping[str, str]]:
+    """Both parts, each with what its environment has beside ours."""
+    listen = settings.metrics_listen
+    next_to_it = {} if listen is None else {variable_of("metrics_listen"): str(listen.next_port)}
+    return {"monitor": {}, "dashboard": next_to_it}
+
+
+def _start(name: str, stop: threading.Event, more: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     # A session of its own: Ctrl-C reaches us alone, and we pass it on once.
-    part = subprocess.Popen([sys.executable, "-m", "ntp_checker", name], start_new_session=True)
+    part = subprocess.Popen(
+        [sys.executable, "-m", "ntp_checker", name],
+        env={**os.environ, **more},
+        start_new_session=True,
+    )
 
     def watch() -> None:
         part.wait()

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC
 from uuid import UUID
@@ -15,7 +15,7 @@ from ntp_checker.empty_slot import empty_slot
 from ntp_checker.errors import PartitionMissing, RowsRefused, StoreError
 from ntp_checker.known_alerts import Known
 from ntp_checker.model import FailureKind, JudgedSample
-from ntp_checker.notes import NOTHING_TOLD, HandOver, StandIn
+from ntp_checker.notes import NO_STAND_IN, NOTHING_TOLD, HandOver, StandIn
 from ntp_checker.store.clock import read_clock
 from ntp_checker.store.handover import settle_noted
 from ntp_checker.store.heard import read_known
@@ -111,8 +111,9 @@ async def write_batch(
 class Writer:
     """Empties a spool into PostgreSQL for as long as the checker runs.
 
-    `alerting` is asked before each batch; `on_news` is called when there is something to be sent.
-    `stand_in` tells people while the database is away, and steps back for each batch.
+    `alerting` is asked before each batch; `on_news` is called when there is something to be sent,
+    `on_written` after each batch with its number of new rows, `on_failed` when the database
+    did not take one. `stand_in` tells people while it is away, and steps back for each batch.
     """
 
     def __init__(
@@ -122,13 +123,17 @@ class Writer:
         *,
         alerting: Callable[[], Alerting] = Alerting,
         on_news: Callable[[], None] = lambda: None,
-        stand_in: StandIn | None = None,
+        on_written: Callable[[int], None] = lambda _: None,
+        on_failed: Callable[[], None] = lambda: None,
+        stand_in: StandIn = NO_STAND_IN,
     ) -> None:
         self._spool = spool
         self._pool = pool
         self._alerting = alerting
         self._on_news = on_news
         self._stand_in = stand_in
+        self._on_written = on_written
+        self._on_failed = on_failed
         self._is_away = False
         self._handed = NOTHING_TOLD  #: what was told meanwhile, with the rows in hand
         self._written: list[Written] = []  #: what the rows in hand came to so far
@@ -154,11 +159,8 @@ class Writer:
         Raises StoreError if the database or the spool could not; the rows are then still there.
         """
         rows = await self._spool.read_uncommitted(BATCH_ROWS)
-        if rows or self._has_news:
-            stand_in = self._stand_in
-            async with (
-                nullcontext() if stand_in is None else stand_in.stepping_back(self._ask) as handed
-            ):
+        if rows or self._stand_in.has_news:
+            async with self._stand_in.stepping_back(self._ask) as handed:
                 self._handed = handed or NOTHING_TOLD
                 self._written.clear()
                 async with self._connection() as conn:
@@ -173,10 +175,6 @@ class Writer:
                     else {event_id for one in self._written for event_id in one.handed_over},
                 )
         return len(rows)
-
-    @property
-    def _has_news(self) -> bool:
-        return self._stand_in is not None and self._stand_in.has_news
 
     async def _hand_over(self, conn: CheckerConnection, handed: HandOver) -> None:
         """What was told of samples that the database has by now."""
@@ -206,7 +204,7 @@ class Writer:
         while self._spool.depth or not stop.is_set():
             written = 0
             try:
-                if self._spool.depth or self._has_news:
+                if self._spool.depth or self._stand_in.has_news:
                     written = await self.write_once()
                     self._note_back()
                     backoff_s = BACKOFF_MIN_S
@@ -270,10 +268,12 @@ class Writer:
             await create_days(conn, days)
             written = await write_batch(conn, rows, alerting, self._handed)
         self._written.append(written)
+        self._on_written(written.rows)
         if written.notifications:
             self._on_news()
 
     def _note_away(self, err: StoreError) -> None:
+        self._on_failed()
         if not self._is_away:
             self._is_away = True
             log.warning("samples cannot be stored, they wait in the spool", reason=str(err))

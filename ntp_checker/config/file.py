@@ -1,7 +1,7 @@
 """The settings file while the checker runs: new content is found, awaited whole, and checked."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,10 +45,11 @@ class SettingsFile:
         """Looks at the file now, changed or not."""
         self._asked.set()
 
-    async def changed(self) -> Settings:
+    async def changed(self, on_refused: Callable[[], None] = lambda: None) -> Settings:
         """The settings as soon as the file has new and good content; it may take for ever.
 
-        A file that is broken, empty or gone is logged once, with every mistake, and passed over.
+        A file that is broken, empty or gone is logged once, with every mistake, and passed over,
+        with a call of `on_refused`.
         """
         while True:
             with suppress(TimeoutError):
@@ -57,7 +58,7 @@ class SettingsFile:
             signature = self._signature()
             if signature == self._seen and not self._asked.is_set():
                 continue
-            content = await self._settled(signature)
+            content = await self._settled(signature, on_refused)
             if content is None:
                 continue
             self._asked.clear()
@@ -71,6 +72,7 @@ class SettingsFile:
                     file=self._name,
                     mistakes=str(error).splitlines(),
                 )
+                on_refused()
 
     def _load(self, content: bytes) -> Settings:
         if not content.strip():
@@ -78,7 +80,9 @@ class SettingsFile:
             raise ConfigError(f"{self._name}: it is empty: write `hosts: []` for no host")
         return load_configuration(self._environ, content).settings
 
-    async def _settled(self, signature: _Signature | None) -> bytes | None:
+    async def _settled(
+        self, signature: _Signature | None, on_refused: Callable[[], None]
+    ) -> bytes | None:
         """The content if it stays the same for a while; None if it does not, or is not there."""
         before = await asyncio.to_thread(self._read)
         await asyncio.sleep(self._settle_s)
@@ -94,6 +98,7 @@ class SettingsFile:
             file=self._name,
             reason=after,
         )
+        on_refused()
         return None
 
     def _read(self) -> bytes | str:

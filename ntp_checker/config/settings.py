@@ -39,6 +39,9 @@ DEADLINE_INTERVAL_RATIO = 0.8
 MIN_SECRET_KEY_CHARS = 32
 #: gpsd reports once a second; reading it more often than this tells nothing new.
 MIN_GPS_INTERVAL_S = 10.0
+#: Where metrics are served on loopback if nothing else is said.
+CHECKER_METRICS_PORT = 9123
+DASHBOARD_METRICS_PORT = 9124
 
 
 class Listen(BaseModel):
@@ -51,6 +54,11 @@ class Listen(BaseModel):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def next_port(self) -> "Listen":
+        """The same address, one port higher; where there is none, and of 0: any free one, 0."""
+        return Listen(host=self.host, port=self.port + 1 if 0 < self.port < 65535 else 0)
 
 
 def _split_listen(value: object) -> object:
@@ -171,6 +179,8 @@ class Settings(BaseModel):
     """Account on hosts whose target names none. Left out: the checker's own account."""
     listen: _ListenField = Listen(host="127.0.0.1", port=8080)
     """The dashboard's address and port; an IPv6 address in brackets."""
+    metrics_listen: _ListenField | None = None
+    """Where Prometheus reads, never the public port. Left out: 127.0.0.1:9123, dashboard 9124."""
     public_url: _PublicUrl | None = None
     """How people reach the dashboard; with https:// it sends HSTS."""
     auth: Literal["none", "basic"] = "none"
@@ -221,6 +231,16 @@ class Settings(BaseModel):
         if self.deadline_s is not None:
             return self.deadline_s
         return min(MAX_DEFAULT_DEADLINE_S, DEADLINE_INTERVAL_RATIO * self.interval_s)
+
+    @property
+    def checker_metrics_listen(self) -> Listen:
+        """Where the checker serves its metrics."""
+        return self.metrics_listen or Listen(host="127.0.0.1", port=CHECKER_METRICS_PORT)
+
+    @property
+    def dashboard_metrics_listen(self) -> Listen:
+        """Where the dashboard serves its metrics."""
+        return self.metrics_listen or Listen(host="127.0.0.1", port=DASHBOARD_METRICS_PORT)
 
     @property
     def gps_interval_s(self) -> float:

@@ -50,6 +50,10 @@ def show_lines(configuration: Configuration) -> Iterator[str]:
             text = mask_url(text) if name.endswith("_url") else MASK
         if name == "deadline_s" and value is None:
             text = f"{settings.look_deadline_s:g}"
+        elif name == "metrics_listen" and value is None:
+            text = (
+                f"{settings.checker_metrics_listen}, dashboard {settings.dashboard_metrics_listen}"
+            )
         yield f"{name}: {text}  # {origins[name]}"
     yield f"users: {len(settings.users)}  # {origins['users']}"
     for user in settings.users:

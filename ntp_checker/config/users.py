@@ -1,6 +1,7 @@
 """Who may sign in: from the file's `users`, or from lines `name:role:hash` of a secret."""
 
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,12 +14,14 @@ from ntp_checker.model import Scope, User
 USER_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.@+\-]{0,63}"
 #: The text form of argon2's own reference program.
 HASH_FORM = (
-    r"\$argon2(?:id|i|d)\$v=19\$m=(?P<memory>[0-9]{1,10}),t=(?P<passes>[0-9]{1,10}),"
-    r"p=[0-9]{1,3}\$[A-Za-z0-9+/]{11,86}\$[A-Za-z0-9+/]{16,171}"
+    r"\$argon2(?:id|i|d)\$v=19\$m=(?P<memory>[1-9][0-9]{0,9}),t=(?P<passes>[1-9][0-9]{0,9}),"
+    r"p=(?P<lanes>[1-9][0-9]{0,2})\$(?P<salt>[A-Za-z0-9+/]{11,86})\$(?P<hash>[A-Za-z0-9+/]{16,171})"
 )
 #: More would keep the dashboard busy, or kill it, with one sign-in.
 MAX_MEMORY_KIB = 1024 * 1024
 MAX_PASSES = 100
+#: What argon2 itself asks for.
+_MIN_LANE_KIB = 8
 
 _ROLES = tuple(scope.value for scope in Scope)
 _USER_KEYS = ("password_hash", "role")
@@ -93,11 +96,21 @@ def _refusal_of_line(
 
 def _refusal_of_hash(password_hash: str) -> str | None:
     match = re.fullmatch(HASH_FORM, password_hash)
-    if match is None:
+    if match is None or not (_is_base64(match["salt"]) and _is_base64(match["hash"])):
+        return _NO_HASH
+    if int(match["memory"]) < _MIN_LANE_KIB * int(match["lanes"]):
         return _NO_HASH
     if int(match["memory"]) > MAX_MEMORY_KIB or int(match["passes"]) > MAX_PASSES:
         return _TOO_COSTLY
     return None
+
+
+def _is_base64(text: str) -> bool:
+    """True if argon2 can decode it: without padding, and nothing in the bits that are left over."""
+    try:
+        return b64encode(b64decode(text + "=" * (-len(text) % 4))).decode().rstrip("=") == text
+    except ValueError:
+        return False
 
 
 def users_schema() -> dict[str, Any]:

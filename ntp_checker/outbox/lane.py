@@ -11,6 +11,7 @@ import structlog
 
 from ntp_checker.errors import RowsRefused, SendError, SendErrorKind, StoreError
 from ntp_checker.message import OutgoingMessage, clean_line
+from ntp_checker.metrics import Delivery
 from ntp_checker.model import Notification
 from ntp_checker.notify.channel import Channel
 from ntp_checker.outbox.health import ChannelHealth
@@ -22,6 +23,8 @@ log = structlog.get_logger()
 
 #: The same transitions for the next channel, as far as there is one.
 StandIns = Callable[[Sequence[D]], list[Notification]]
+#: Told of each attempt: the channel, and what came of it.
+OnTried = Callable[[str, Delivery], None]
 _Settle = Callable[[], Awaitable[list[D]]]
 
 POLL_S = 1.0
@@ -45,6 +48,7 @@ class Lane(Generic[D]):
         messages_per_s: float,
         stand_ins: StandIns[D],
         wake: Callable[[str], None],
+        on_tried: OnTried,
     ) -> None:
         self.queued = asyncio.Event()  #: there may be something to send
         self._waiting = waiting
@@ -53,6 +57,7 @@ class Lane(Generic[D]):
         self._name = channel.name
         self._stand_ins = stand_ins
         self._wake = wake
+        self._on_tried = on_tried
         self._rate = TokenBucket(messages_per_s)
         self._failures = 0  #: in a row
         self._free_at_s = 0.0  #: of the loop's clock; nothing is tried before
@@ -129,6 +134,7 @@ class Lane(Generic[D]):
 
         self._failures = 0
         self.health.note_accepted()
+        self._on_tried(self._name, Delivery.ACCEPTED)
         lost = await self._settle(settle)
         log.info(
             "message accepted",
@@ -151,6 +157,7 @@ class Lane(Generic[D]):
         others = self._stand_ins(claimed) if _is_for_others(failure, attempts) else []
         is_taken_over = failure.kind is SendErrorKind.NEXT_CHANNEL and len(others) == len(claimed)
         is_given_up = is_taken_over or failure.kind is SendErrorKind.PERMANENT
+        self._on_tried(self._name, Delivery.GIVEN_UP if is_given_up else Delivery.RETRY)
         message_id = None if message is None else message.message_id
         reason = clean_line(failure.detail)
         now_s = asyncio.get_running_loop().time()
@@ -190,6 +197,7 @@ class Lane(Generic[D]):
 
     async def _settle_fault(self, claimed: Sequence[D], reason: str) -> None:
         """Each is tried again alone, so that only what is at fault stays behind."""
+        self._on_tried(self._name, Delivery.FAULT)
         delay_s = backoff_s(max(one.attempts for one in claimed))
 
         async def settle() -> list[D]:

@@ -9,7 +9,7 @@ import structlog
 from ntp_checker.errors import StoreError
 from ntp_checker.model import Due, Notification
 from ntp_checker.notify.channel import Channel, KnowsSuppressed
-from ntp_checker.outbox.lane import Lane, pause
+from ntp_checker.outbox.lane import Lane, OnTried, pause
 from ntp_checker.outbox.waiting import D, Waiting
 from ntp_checker.rules.own import ChannelState
 
@@ -40,6 +40,7 @@ class Outbox(Generic[D]):
         *,
         messages_per_s: Mapping[str, float] | None = None,
         fallbacks_of: Fallbacks = lambda _: (),
+        on_tried: OnTried = lambda _channel, _outcome: None,
     ) -> None:
         self._waiting = waiting
         self._fallbacks_of = fallbacks_of
@@ -51,6 +52,7 @@ class Outbox(Generic[D]):
                 messages_per_s=(messages_per_s or {}).get(name, MESSAGES_PER_S),
                 stand_ins=self._stand_ins,
                 wake=self._wake_lane,
+                on_tried=on_tried,
             )
             for name, channel in channels.items()
         }

@@ -25,7 +25,7 @@ async def read_groups(
         load_queries("audience")["groups_now"],
         {
             "since_at": at - lately,
-            "reminded_from_at": at - remind_every - lately,
+            "reminded_from_at": at - remind_every - 2 * lately,
             "reminded_to_at": at - remind_every + lately,
         },
     )

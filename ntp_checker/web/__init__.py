@@ -4,6 +4,7 @@ import secrets
 
 from flask import Flask
 
+from ntp_checker.metrics import DashboardMetrics
 from ntp_checker.resources import runbook_path
 from ntp_checker.store.pool import ActPool, ReaderPool
 from ntp_checker.web.access import add_access_rules
@@ -12,6 +13,7 @@ from ntp_checker.web.alerts import make_alerts
 from ntp_checker.web.api import make_api
 from ntp_checker.web.assets import Assets
 from ntp_checker.web.basic import Passwords
+from ntp_checker.web.counting import count_requests
 from ntp_checker.web.errors import add_error_pages
 from ntp_checker.web.forgery import add_forgery_rules
 from ntp_checker.web.health import make_health
@@ -34,6 +36,7 @@ def create_app(
     command: str = "ntp-checker",
     public_url: str | None = None,
     simulated: bool = False,
+    metrics: DashboardMetrics | None = None,
 ) -> Flask:
     """The WSGI application; all it needs is passed in.
 
@@ -43,6 +46,7 @@ def create_app(
     `passwords` people sign in; None: nobody has to. `secret_key` signs cookies; None: one that ends
     with this process.
     `simulated` says that no real host is behind the samples; every page and answer then says so.
+    `metrics` are those that are served somewhere; left out, nobody reads them.
     """
     app = Flask(__name__, static_folder=None, template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
@@ -55,10 +59,12 @@ def create_app(
         version=version,
         command=command,
         assets=Assets(),
+        metrics=metrics or DashboardMetrics(version=version, pool_stats=read_pool.get_stats),
         is_https=(public_url or "").startswith("https://"),
         is_simulated=simulated,
     )
     app.extensions["ntp_checker"] = services
+    count_requests(app, services.metrics)
     add_response_rules(app, services)
     gate = Gate(passwords=passwords, read_pool=read_pool, act_pool=act_pool)
     add_access_rules(app, gate.let_in)

@@ -32,7 +32,7 @@ from ntp_checker.web.acts import (
     refused,
     see,
 )
-from ntp_checker.web.alert_views import CHECKER, alert_path, chart_path, view_alert, view_step
+from ntp_checker.web.alert_views import alert_path, chart_path, view_alert, view_step
 from ntp_checker.web.api import QUICK_LIMIT_S
 from ntp_checker.web.format import format_moment
 from ntp_checker.web.responses import json_response

@@ -92,12 +92,15 @@ def make_api(services: Services) -> Blueprint:
 def turn_to_compute(services: Services) -> Iterator[None]:
     """Waits for a turn, so that charts never hold all threads. Raises Busy."""
     if not services.charts_asked.acquire(blocking=False):
+        services.metrics.chart_refused()
         raise Busy("too many charts are asked for at once")
     try:
         if not services.charts.acquire(timeout=CHART_WAIT_S):
+            services.metrics.chart_refused()
             raise Busy("the charts before this one take too long")
         try:
             yield
+            services.metrics.chart_computed()
         finally:
             services.charts.release()
     finally:

@@ -1,7 +1,6 @@
 """Runs the dashboard under gunicorn, in this process and one worker with threads."""
 
 import os
-import socket
 import sys
 from collections.abc import Callable
 
@@ -10,7 +9,8 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has none
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]  # it has none
 
-from ntp_checker.errors import ConfigError, NtpCheckerError
+from ntp_checker.errors import NtpCheckerError
+from ntp_checker.metrics import open_listener
 from ntp_checker.web.worker import HeadFirstWorker
 
 log = structlog.get_logger()
@@ -19,7 +19,6 @@ log = structlog.get_logger()
 GRACE_S = 3
 #: a worker that shows no sign of life for this long is replaced
 _WORKER_SILENCE_S = 30
-_BACKLOG = 256
 
 
 class DashboardFailed(NtpCheckerError):
@@ -33,7 +32,7 @@ def serve(make_app: Callable[[], Flask], host: str, port: int, *, threads: int =
     Port 0 takes any free one; the log says which. Raises ConfigError when the address can't be
     listened on, and DashboardFailed when the worker does not start.
     """
-    listener = _listen(host, port)
+    listener = open_listener(host, port, "NTP_CHECKER_LISTEN")
     bound_host, bound_port = listener.getsockname()[:2]
     shown = f"[{bound_host}]" if ":" in bound_host else bound_host
     log.info("dashboard listens", url=f"http://{shown}:{bound_port}/")
@@ -97,23 +96,3 @@ class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         except NtpCheckerError as err:
             log.error("dashboard not started", error=str(err))  # noqa: TRY400  -- the text is enough
             sys.exit(Arbiter.APP_LOAD_ERROR)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, protocol, _, address = found[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6:
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            listener.bind(address)
-            listener.listen(_BACKLOG)
-        except OSError:
-            listener.close()
-            raise
-    except OSError as err:
-        reason = err.strerror or str(err)
-        raise ConfigError(f"NTP_CHECKER_LISTEN: can't listen on {host}:{port}: {reason}") from err
-    return listener

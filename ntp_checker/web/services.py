@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from threading import BoundedSemaphore
 
+from ntp_checker.metrics import DashboardMetrics
 from ntp_checker.store.pool import ActPool, ReaderPool
 from ntp_checker.web.assets import Assets
 
@@ -22,6 +23,7 @@ class Services:
     version: str
     command: str  #: how people call ntp-checker here
     assets: Assets
+    metrics: DashboardMetrics
     is_https: bool  #: people reach the dashboard over https
     is_simulated: bool  #: no real host is behind these samples: every page and answer says so
     charts_asked: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(CHARTS_ASKED))

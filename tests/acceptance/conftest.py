@@ -1,5 +1,5 @@
 """The product's processes over a real database; the database's fixtures are the store tests'."""
 
-from tests.integration.conftest import database, make_database, postgres
+from tests.integration.conftest import database, make_database, own_postgres, postgres
 
-__all__ = ["database", "make_database", "postgres"]
+__all__ = ["database", "make_database", "own_postgres", "postgres"]

@@ -53,6 +53,11 @@ class Service:
         return self.log[self._log_start :]
 
     @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    @property
     def is_running(self) -> bool:
         """True until it has ended."""
         return self._process.poll() is None
@@ -105,6 +110,7 @@ def settings_for(rig_settings: Mapping[str, str], data_dir: Path, **more: str) -
         "NTP_CHECKER_DATA_DIR": str(data_dir),
         "NTP_CHECKER_INTERVAL_S": "1",
         "NTP_CHECKER_LISTEN": f"127.0.0.1:{free_tcp_port('127.0.0.1')}",
+        "NTP_CHECKER_METRICS_LISTEN": "127.0.0.1:0",
         **more,
     }
 

@@ -1,7 +1,7 @@
 """A client's loss beside the trouble of the host that is its source: told once, and not lost."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,7 +11,7 @@ from ntp_checker.store.pool import CheckerPool
 from ntp_checker.writer import WriterRow, write_batch
 from tests.made_alerts import judged, state
 from tests.made_samples import SAMPLE, SOURCE
-from tests.stored_samples import Conn, slot, take
+from tests.stored_samples import Conn, take
 
 pytestmark = pytest.mark.asyncio
 
@@ -39,19 +39,21 @@ class Pair:
     def __init__(self, pool: CheckerPool, epochs: dict[str, int]) -> None:
         self.pool = pool
         self.epochs = epochs
-        self.slot = 0
+        self.at = datetime.now(UTC) - timedelta(seconds=30)
 
     async def looks(self, number: int, server: Judgement, *client: Judgement) -> None:
         for _ in range(number):
-            at = slot(self.slot)
-            found = {"server": look("server", at, server), "client": look("client", at, *client)}
+            found = {
+                "server": look("server", self.at, server),
+                "client": look("client", self.at, *client),
+            }
             async with self.pool.connection() as conn:
                 rows = [
                     WriterRow(lease_epoch=self.epochs[name], judged=one)
                     for name, one in found.items()
                 ]
                 await write_batch(conn, rows, MAIL)
-            self.slot += 1
+            self.at += timedelta(seconds=1)
 
 
 async def watch_pair(pool: CheckerPool) -> Pair:

@@ -1,7 +1,7 @@
 """What comes in many transactions and shares one message: by what waits in the outbox."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,17 +13,15 @@ from ntp_checker.store.pool import CheckerPool
 from ntp_checker.writer import WriterRow, write_batch
 from tests.made_alerts import judged, state
 from tests.made_samples import SAMPLE
-from tests.stored_samples import START_AT, Conn, slot, take
+from tests.stored_samples import Conn, take
 
 pytestmark = pytest.mark.asyncio
 
 HOSTS = [f"h{number}" for number in range(6)]
 MAIL = Alerting(
-    interval_s=120.0,
     routes=(Route(channels=("mail",)),),
     group_of={host: f"room {number % 2}" for number, host in enumerate(HOSTS)},
 )
-BLIND = Sight(observer="checker-1", since_at=START_AT, hosts=6, silent_hosts=6)
 LOST, SEEN = Severity.CRITICAL, None
 
 
@@ -33,8 +31,14 @@ class Fleet:
     def __init__(self, pool: CheckerPool, epochs: dict[str, int]) -> None:
         self.pool = pool
         self.epochs = epochs
-        self.slot = 0
+        self.at = self.began_at = datetime.now(UTC) - timedelta(seconds=10)
         self.alerting = MAIL
+
+    def go_blind(self, *, since: timedelta = timedelta()) -> Sight:
+        """From before the first look on."""
+        sight = Sight(observer="checker-1", since_at=self.began_at - since, hosts=6, silent_hosts=6)
+        self.alerting = replace(MAIL, sight=sight)
+        return sight
 
     async def look(
         self,
@@ -45,11 +49,11 @@ class Fleet:
     ) -> None:
         for _ in range(rounds):
             for host in hosts or self.epochs:
-                found = self._found(host, slot(self.slot), severity, code)
+                found = self._found(host, self.at, severity, code)
                 async with self.pool.connection() as conn:
                     row = WriterRow(lease_epoch=self.epochs[host], judged=found)
                     await write_batch(conn, [row], self.alerting)
-            self.slot += 1
+            self.at += timedelta(seconds=1)
 
     @staticmethod
     def _found(
@@ -138,25 +142,25 @@ async def test_blind_when_hosts_are_not_seen_then_they_wait_until_its_end(
     conn: Conn, checker_pool: CheckerPool
 ) -> None:
     fleet = await watch(checker_pool)
-    fleet.alerting = replace(MAIL, sight=BLIND)
+    fleet.go_blind()
 
     await fleet.look(LOST, rounds=3)
 
     assert shares(conn, "opened") == [("unseen by checker-1", "waiting", 6)]
     until = conn.execute("SELECT DISTINCT not_before_at FROM metrics.notification").fetchall()
-    assert until == [(START_AT + timedelta(minutes=15),)]
+    assert until == [(fleet.began_at + timedelta(minutes=15),)]
 
 
 async def test_blind_when_sight_is_steady_then_what_is_over_is_suppressed_and_the_rest_goes(
     conn: Conn, checker_pool: CheckerPool
 ) -> None:
     fleet = await watch(checker_pool)
-    fleet.alerting = replace(MAIL, sight=BLIND)
+    sight = fleet.go_blind()
     await fleet.look(LOST, rounds=3)
     await fleet.look(SEEN, *HOSTS[1:], rounds=2)
 
     async with checker_pool.connection() as held, held.transaction():
-        told = await end_hold(held, BLIND)
+        told = await end_hold(held, sight)
 
     assert told == (1, 10)
     assert shares(conn, "opened") == [
@@ -171,11 +175,11 @@ async def test_blind_when_another_checker_sees_again_then_this_ones_hosts_wait_o
     conn: Conn, checker_pool: CheckerPool
 ) -> None:
     fleet = await watch(checker_pool)
-    fleet.alerting = replace(MAIL, sight=BLIND)
+    sight = fleet.go_blind()
     await fleet.look(LOST, rounds=3)
 
     async with checker_pool.connection() as held, held.transaction():
-        told = await end_hold(held, replace(BLIND, observer="checker-2"))
+        told = await end_hold(held, replace(sight, observer="checker-2"))
 
     assert told == (0, 0)
     assert shares(conn, "opened") == [("unseen by checker-1", "waiting", 6)]
@@ -185,7 +189,7 @@ async def test_blind_when_a_host_that_is_seen_breaks_then_it_is_told_at_once(
     conn: Conn, checker_pool: CheckerPool
 ) -> None:
     fleet = await watch(checker_pool)
-    fleet.alerting = replace(MAIL, sight=BLIND)
+    fleet.go_blind()
 
     await fleet.look(LOST, "h0", rounds=3, code=ProblemCode.CHRONYD_DOWN)
 
@@ -197,8 +201,7 @@ async def test_blind_when_a_quarter_of_an_hour_is_over_then_nothing_waits_any_mo
     conn: Conn, checker_pool: CheckerPool
 ) -> None:
     fleet = await watch(checker_pool)
-    long_ago = replace(BLIND, since_at=START_AT - timedelta(minutes=15))
-    fleet.alerting = replace(MAIL, sight=long_ago)
+    fleet.go_blind(since=timedelta(minutes=15))
 
     await fleet.look(LOST, rounds=3)
 

@@ -39,6 +39,8 @@ _GPSD = Bundle(name="gpsd", packages=("gpsd",), single_packages=("gpsd-clients",
 _SSH = Bundle(name="openssh", packages=("openssh-server", "openssh-client"))
 _CHROMIUM = Bundle(name="chromium", packages=("chromium", "fontconfig-config", "fonts-dejavu-core"))
 _PLUGINS = Bundle(name="plugins", single_packages=("monitoring-plugins-basic",))
+# Go programs: nothing of what the package depends on is needed.
+_PROMETHEUS = Bundle(name="prometheus", single_packages=("prometheus",))
 _NSS_WRAPPER = Bundle(name="nss-wrapper", single_packages=("libnss-wrapper",))
 
 PARTS = {
@@ -52,6 +54,8 @@ PARTS = {
         Part(program="check_by_ssh", bundle=_PLUGINS, path="usr/lib/nagios/plugins/check_by_ssh"),
         Part(program="gpsd", bundle=_GPSD, path="usr/sbin/gpsd"),
         Part(program="gpspipe", bundle=_GPSD, path="usr/bin/gpspipe"),
+        Part(program="prometheus", bundle=_PROMETHEUS, path="usr/bin/prometheus"),
+        Part(program="promtool", bundle=_PROMETHEUS, path="usr/bin/promtool"),
         Part(
             program="chromium",
             bundle=_CHROMIUM,

@@ -23,6 +23,8 @@ def test_settings_when_nothing_is_set_then_the_defaults_of_the_contract() -> Non
 
     assert (settings.interval_s, settings.look_deadline_s, settings.gps_interval_s) == (30, 10, 30)
     assert str(settings.listen) == "127.0.0.1:8080"
+    assert str(settings.checker_metrics_listen) == "127.0.0.1:9123"
+    assert str(settings.dashboard_metrics_listen) == "127.0.0.1:9124"
     assert (settings.retention_days, settings.premake_days) == (90, 14)
     assert (settings.database_url, settings.embedded, settings.hosts) == (None, True, ())
     assert settings.ssh_key_path == Path.home() / ".ssh/id_ed25519"
@@ -240,3 +242,21 @@ def test_hosts_when_listed_then_the_default_user_is_theirs() -> None:
     settings = load_settings({"NTP_CHECKER_HOSTS": "a, u@b", "NTP_CHECKER_SSH_USER": "ntp"})
 
     assert [host.target for host in settings.hosts] == ["ntp@a", "u@b"]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("127.0.0.1:9123", "127.0.0.1:9124"),
+        ("[::1]:9123", "[::1]:9124"),
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        ("127.0.0.1:65535", "127.0.0.1:0"),
+    ],
+)
+def test_metrics_listen_when_two_need_one_then_the_second_is_next_to_it(
+    given: str, shown: str
+) -> None:
+    listen = load_settings({"NTP_CHECKER_METRICS_LISTEN": given}).metrics_listen
+
+    assert listen is not None
+    assert str(listen.next_port) == shown

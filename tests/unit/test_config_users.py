@@ -4,9 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 
 from ntp_checker.config.show import show_lines
+from ntp_checker.config.users import parse_users
 from ntp_checker.model import Auth, Scope, User
+from ntp_checker.passwords import is_password
 from tests.settings_files import HASH, load, mistakes, settings
 
 FILE = f"""\
@@ -58,6 +63,10 @@ def test_users_when_in_a_file_of_their_own_then_read() -> None:
         (f"ada:actt:{HASH}", "ada: the role is read or act; did you mean act?"),
         ("ada:act:hunter2", "ada: this is no argon2 hash"),
         (f"ada:act:{HASH}$", "ada: this is no argon2 hash"),
+        (f"ada:act:{HASH[:-1]}", "ada: this is no argon2 hash"),
+        (f"ada:act:{HASH[:-1]}d", "ada: this is no argon2 hash"),
+        (f"ada:act:{HASH.replace('p=4', 'p=0')}", "ada: this is no argon2 hash"),
+        (f"ada:act:{HASH.replace('m=65536', 'm=31')}", "ada: this is no argon2 hash"),
         ("ada:act:$2b$12$abcdefghijklmnopqrstuv", "ada: this is no argon2 hash"),
         (f"ada:act:{HASH.replace('m=65536', 'm=1048577')}", "more than 1024 MiB"),
         (f"ada:act:{HASH.replace('t=3', 't=101')}", "100 passes"),
@@ -129,3 +138,22 @@ def test_settings_when_printed_then_neither_hash_nor_key_is_in_it() -> None:
     printed = repr(settings(FILE, NTP_CHECKER_SECRET_KEY=KEY))
 
     assert not re.search(rf"argon2|{KEY}", printed)
+
+
+@given(
+    memory_kib=st.sampled_from([7, 8, 31, 32, 64]),
+    passes=st.integers(0, 2),
+    lanes=st.integers(0, 4),
+    salt=st.text("aAzZ09+/", min_size=10, max_size=24),
+    digest=st.text("aAzZ09+/", min_size=15, max_size=44),
+)
+@example(memory_kib=8, passes=1, lanes=1, salt="c29tZXNhbHQ", digest="RdescudvJCsgt3ub+b3Exg")
+@settings_of_hypothesis(max_examples=300, deadline=None)
+def test_hash_when_taken_then_argon2_can_verify_by_it(
+    memory_kib: int, passes: int, lanes: int, salt: str, digest: str
+) -> None:
+    written = f"$argon2id$v=19$m={memory_kib},t={passes},p={lanes}${salt}${digest}"
+    refused: list[str] = []
+    parse_users(f"ada:act:{written}", refused.append)
+
+    assert refused or not is_password("hunter2", written)

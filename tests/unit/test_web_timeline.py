@@ -20,6 +20,7 @@ ALERT = AlertShown(
     state=AlertState.OPEN,
     severity=Severity.CRITICAL,
     first_bad_slot_at=NOW - 10 * H,
+    last_good_slot_at=None,
     opened_at=NOW - 10 * H,
     closed_at=None,
     value=None,

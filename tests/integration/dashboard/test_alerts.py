@@ -60,8 +60,8 @@ def test_page_when_an_alert_is_on_the_checker_then_it_is_named_and_leads_to_no_c
 
     assert "channel dead (hook)" in page
     assert "NTP Checker</th>" in page
-    assert "host=*" not in page
-    assert "host=%2A" not in page
+    assert "/?host=*" not in page
+    assert "/?host=%2A" not in page
 
 
 def test_alerts_when_listed_then_open_ones_first_and_worst_first_and_no_pending_ones(

@@ -1,0 +1,101 @@
+"""What the checker's parts say of their work to whoever counts it."""
+
+import asyncio
+
+import pytest
+
+from ntp_checker.errors import SendErrorKind
+from ntp_checker.maintenance import run_maintenance
+from ntp_checker.metrics import Delivery
+from ntp_checker.model import Transition, TransitionKind
+from ntp_checker.rollup import run_rollups
+from ntp_checker.store.pool import CheckerPool, open_checker_pool
+from ntp_checker.store.spool import Spool
+from ntp_checker.writer import Writer
+from tests.inbox import Inbox
+from tests.made_alerts import CRITICAL_S, judged, offset
+from tests.outboxes import count, outbox, running
+from tests.postgres import PostgresServer
+from tests.sample_factory import judged_sample
+from tests.stored_alerts import tell
+from tests.stored_samples import Conn, slot, take, until
+
+pytestmark = pytest.mark.asyncio
+
+
+async def tried(
+    pool: CheckerPool, inbox: Inbox, conn: Conn, state: str
+) -> list[tuple[str, Delivery]]:
+    """What the outbox told until a notification is in this state."""
+    told: list[tuple[str, Delivery]] = []
+    await tell(pool, 1)
+    sender = outbox(pool, inbox.channel(), on_tried=lambda *one: told.append(one))
+    async with running(sender):
+        await until(lambda: count(conn, state) == 1)
+    return told
+
+
+async def test_message_when_refused_for_now_then_a_retry_and_its_acceptance(
+    conn: Conn, checker_pool: CheckerPool, inbox: Inbox
+) -> None:
+    inbox.refuse(SendErrorKind.RETRY)
+
+    assert await tried(checker_pool, inbox, conn, "accepted") == [
+        ("mail", Delivery.RETRY),
+        ("mail", Delivery.ACCEPTED),
+    ]
+
+
+async def test_message_when_refused_for_good_then_given_up(
+    conn: Conn, checker_pool: CheckerPool, inbox: Inbox
+) -> None:
+    inbox.refuse(SendErrorKind.PERMANENT)
+
+    assert await tried(checker_pool, inbox, conn, "given_up") == [("mail", Delivery.GIVEN_UP)]
+
+
+async def test_batch_when_stored_then_its_rows_and_transitions(
+    checker_pool: CheckerPool, spool: Spool
+) -> None:
+    epoch = (await take(checker_pool, "ntp1"))["ntp1"]
+    told: list[tuple[int, list[TransitionKind]]] = []
+
+    def note(rows: int, transitions: list[Transition]) -> None:
+        told.append((rows, [one.kind for one in transitions]))
+
+    for number in range(3):
+        await spool.append(judged(slot(number), offset(CRITICAL_S)), epoch)
+    await Writer(spool, checker_pool, on_written=note).write_once()
+
+    assert told == [(3, [TransitionKind.OPENED])]
+
+
+async def test_batch_when_the_database_is_away_then_a_failure(
+    own_postgres: PostgresServer, spool: Spool
+) -> None:
+    own_postgres.kill()
+    pool = await open_checker_pool(own_postgres.url())
+    failed, stop = asyncio.Event(), asyncio.Event()
+    await spool.append(judged_sample("h", slot(0)), 1)
+    running_writer = asyncio.create_task(Writer(spool, pool, on_failed=failed.set).run(stop))
+    try:
+        async with asyncio.timeout(60):
+            await failed.wait()
+    finally:
+        stop.set()
+        await running_writer
+        await pool.close()
+
+
+async def test_rollups_and_maintenance_when_run_then_said(checker_pool: CheckerPool) -> None:
+    rolled, maintained, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        group.create_task(run_rollups(checker_pool, stop, rolled.set))
+        group.create_task(
+            run_maintenance(
+                checker_pool, stop, retention_days=90, premake_days=14, on_done=maintained.set
+            )
+        )
+        await rolled.wait()
+        await maintained.wait()
+        stop.set()
