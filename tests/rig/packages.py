@@ -31,6 +31,7 @@ class Bundle:
     name: str  #: the tree's folder name
     packages: tuple[str, ...] = ()  #: with everything they depend on
     single_packages: tuple[str, ...] = ()  #: only themselves: their dependencies are not needed
+    suite: str | None = None  #: of Debian, where the machine's own release has them too old
 
 
 def cache_root() -> Path:
@@ -114,12 +115,12 @@ def _fetch(bundle: Bundle, tree: Path) -> None:
 
 def _download(bundle: Bundle, archives: Path) -> None:
     """The machine's own package lists first; if they are empty or stale, lists of our own."""
-    own_lists = cache_root() / "apt-lists"
-    attempts: tuple[tuple[str, ...], ...] = (
-        (),
-        ("-o", f"Dir::State::lists={own_lists}"),
-        ("-o", f"Dir::State::lists={own_lists}"),
-    )
+    own_lists = cache_root() / f"apt-lists{f'-{bundle.suite}' if bundle.suite else ''}"
+    own = ("-o", f"Dir::State::lists={own_lists}")
+    attempts: tuple[tuple[str, ...], ...] = ((), own, own)
+    if bundle.suite is not None:
+        own = (*own, *_only_suite(bundle.suite))
+        attempts = (own, own)
     told: list[str] = []
     for options in attempts:
         if options:
@@ -139,6 +140,14 @@ def _download(bundle: Bundle, archives: Path) -> None:
         f"{' '.join(bundle.packages + bundle.single_packages)}: not installed, and apt-get could"
         f" not download it, also with fresh package lists:\n" + "\n".join(told)
     )
+
+
+def _only_suite(suite: str) -> tuple[str, ...]:
+    """apt's options for one release of Debian, beside the machine's own."""
+    sources = cache_root() / f"{suite}.list"
+    keys = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    sources.write_text(f"deb [signed-by={keys}] http://deb.debian.org/debian {suite} main\n")
+    return ("-o", f"Dir::Etc::sourcelist={sources}", "-o", "Dir::Etc::sourceparts=-")
 
 
 def _apt(archives: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -39,6 +39,8 @@ _GPSD = Bundle(name="gpsd", packages=("gpsd",), single_packages=("gpsd-clients",
 _SSH = Bundle(name="openssh", packages=("openssh-server", "openssh-client"))
 _CHROMIUM = Bundle(name="chromium", packages=("chromium", "fontconfig-config", "fonts-dejavu-core"))
 _PLUGINS = Bundle(name="plugins", single_packages=("monitoring-plugins-basic",))
+# Version 5 reads overlays as the present kubectl does; Debian 12 has none of it.
+_KUSTOMIZE = Bundle(name="kustomize", single_packages=("kustomize",), suite="trixie")
 # Go programs: nothing of what the package depends on is needed.
 _PROMETHEUS = Bundle(name="prometheus", single_packages=("prometheus",))
 _NSS_WRAPPER = Bundle(name="nss-wrapper", single_packages=("libnss-wrapper",))
@@ -52,6 +54,7 @@ PARTS = {
         Part(program="chronyd", bundle=_CHRONY, path="usr/sbin/chronyd"),
         Part(program="chronyc", bundle=_CHRONY, path="usr/bin/chronyc"),
         Part(program="check_by_ssh", bundle=_PLUGINS, path="usr/lib/nagios/plugins/check_by_ssh"),
+        Part(program="kustomize", bundle=_KUSTOMIZE, path="usr/bin/kustomize"),
         Part(program="gpsd", bundle=_GPSD, path="usr/sbin/gpsd"),
         Part(program="gpspipe", bundle=_GPSD, path="usr/bin/gpspipe"),
         Part(program="prometheus", bundle=_PROMETHEUS, path="usr/bin/prometheus"),

@@ -1,0 +1,204 @@
+"""Holds the Kubernetes manifests, the pipeline and the compose file against their schemas.
+
+`python -m scripts.check_manifests`: renders the root and the root with each component, reads the
+result as every supported Kubernetes would, custom resources by their projects' own schemas, and
+lets checkov look for what a hardened cluster would refuse. Needs the network once.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts.build_assets import node_command, npm_command
+from tests.rig.packages import PartMissingError
+from tests.rig.parts import find_part
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPONENTS = ROOT / "deploy" / "components"
+SCHEMAS = ROOT / "deploy" / "schemas"
+CACHE = ROOT / ".cache"
+KUBERNETES_VERSIONS = tuple(f"1.{minor}" for minor in range(29, 38))
+#: Read by their projects' own schemas instead.
+CUSTOM_GROUPS = (
+    "barmancloud.cnpg.io/",
+    "cert-manager.io/",
+    "external-secrets.io/",
+    "gateway.networking.k8s.io/",
+    "monitoring.coreos.com/",
+    "postgresql.cnpg.io/",
+)
+#: What checkov finds and we mean so, with the reason.
+EXCEPTIONS = {
+    "CKV_K8S_11": "a CPU limit throttles looks for nothing; requests divide the CPU fairly",
+    "CKV_K8S_15": "images are named by version and never change under it",
+    "CKV_K8S_21": "the namespace is the one of `kubectl apply -n`; the hardened component has one",
+    "CKV_K8S_35": "boto3 reads credentials and region from the environment",
+    "CKV_K8S_43": "the pipeline deploys by commit; digests belong to an installation, not to us",
+}
+
+
+def main() -> int:
+    """1 if anything is wrong, each said in a line."""
+    try:
+        kustomize = find_part("kustomize")
+    except PartMissingError as err:
+        print(err, file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory() as folder:
+        rendered = dict(render_all(kustomize, Path(folder)))
+        mistakes = [
+            line for _, text in rendered.items() if isinstance(text, str) for line in [text]
+        ]
+        files = [path for path in rendered.values() if isinstance(path, Path)]
+        if not mistakes:
+            mistakes += [*kubernetes_mistakes(files), *custom_mistakes(files)]
+            mistakes += checkov_mistakes(files)
+    mistakes += schema_mistakes()
+    for line in mistakes:
+        print(line, file=sys.stderr)
+    if not mistakes:
+        versions = f"{KUBERNETES_VERSIONS[0]} to {KUBERNETES_VERSIONS[-1]}"
+        print(f"{len(files)} renderings fit Kubernetes {versions}")
+    return int(bool(mistakes))
+
+
+def render_all(kustomize: Path, folder: Path) -> Iterator[tuple[str, Path | str]]:
+    """Each rendering's name with its file, or with what kustomize has against it."""
+    yield "root", _render(kustomize, ROOT, folder / "root.yaml")
+    for name in ("cert-manager", "monitoring"):
+        yield name, _render(kustomize, ROOT / "deploy" / name, folder / f"{name}.yaml")
+    for component in sorted(path.name for path in COMPONENTS.iterdir()):
+        place = folder / component
+        place.mkdir()
+        root = os.path.relpath(ROOT, place.resolve())
+        kustomization = {
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "resources": [root],
+            "components": [f"{root}/deploy/components/{component}"],
+        }
+        (place / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+        yield component, _render(kustomize, place, folder / f"{component}.yaml")
+
+
+def _render(kustomize: Path, place: Path, target: Path) -> Path | str:
+    built = subprocess.run(
+        [str(kustomize), "build", str(place)], capture_output=True, text=True, check=False
+    )
+    if built.returncode:
+        return f"kustomize build {place.name}: {built.stderr.strip()}"
+    target.write_text(built.stdout)
+    return target
+
+
+def kubernetes_mistakes(files: Sequence[Path]) -> Iterator[str]:
+    """What each version's own kinds have against the files; an unknown kind is a mistake."""
+    program = Path(sys.executable).with_name("kubernetes-validate")
+    for version in KUBERNETES_VERSIONS:
+        told = subprocess.run(
+            [str(program), "-k", version, "--strict", "--quiet", *map(str, files)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        lines = [line for line in (told.stdout + told.stderr).splitlines() if line.strip()]
+        found = [line for line in lines if not any(group in line for group in CUSTOM_GROUPS)]
+        yield from (f"Kubernetes {version}: {line}" for line in found)
+        if told.returncode and not found and not lines:
+            yield f"kubernetes-validate -k {version} ended with {told.returncode}"
+
+
+def custom_mistakes(files: Sequence[Path]) -> list[str]:
+    """What other projects' schemas have against our resources of their kinds."""
+    place = CACHE / "schemas"
+    stamp = place / ".made-from"
+    wanted = (SCHEMAS / "package-lock.json").read_text()
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(SCHEMAS / name, place / name)
+        subprocess.run(
+            [*npm_command(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"],
+            cwd=place,
+            check=True,
+        )
+        stamp.write_text(wanted)
+    for name in ("validate.js", "object-store.json"):
+        shutil.copy(SCHEMAS / name, place / name)
+    lines = [json.dumps(resource, default=str) for resource in _resources(files)]
+    told = subprocess.run(
+        [*node_command(), "validate.js"],
+        cwd=place,
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return [*told.stdout.splitlines(), *told.stderr.splitlines()] if told.returncode else []
+
+
+def _resources(files: Sequence[Path]) -> Iterator[dict[str, Any]]:
+    for path in files:
+        yield from (found for found in yaml.safe_load_all(path.read_text()) if found)
+
+
+def checkov_mistakes(files: Sequence[Path]) -> list[str]:
+    """What checkov finds beyond EXCEPTIONS. It has dependencies of its own, so a place of its own."""
+    place = CACHE / "checkov"
+    lock = ROOT / "requirements" / "checkov.txt"
+    stamp = place / ".made-from"
+    if not stamp.is_file() or stamp.read_text() != lock.read_text():
+        shutil.rmtree(place, ignore_errors=True)
+        venv.create(place, with_pip=True)
+        pip = [str(place / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True)
+        stamp.write_text(lock.read_text())
+    arguments = [argument for path in files for argument in ("-f", str(path))]
+    told = subprocess.run(
+        [
+            str(place / "bin" / "checkov"),
+            "--quiet",
+            "--compact",
+            "--skip-download",
+            "--framework=kubernetes",
+            f"--skip-check={','.join(EXCEPTIONS)}",
+            *arguments,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "LOG_LEVEL": "ERROR"},
+    )
+    return [*told.stdout.splitlines(), *told.stderr.splitlines()] if told.returncode else []
+
+
+def schema_mistakes() -> Iterator[str]:
+    """The pipeline and the compose file, by the schemas that check-jsonschema carries."""
+    program = Path(sys.executable).with_name("check-jsonschema")
+    for schema, name in (
+        ("vendor.gitlab-ci", ".gitlab-ci.yml"),
+        ("vendor.compose-spec", "compose.yaml"),
+    ):
+        options = ["--data-transform=gitlab-ci"] if name == ".gitlab-ci.yml" else []
+        told = subprocess.run(
+            [str(program), "--builtin-schema", schema, *options, str(ROOT / name)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if told.returncode:
+            yield from (f"{name}: {line}" for line in (told.stdout + told.stderr).splitlines())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
