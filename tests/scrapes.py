@@ -63,7 +63,7 @@ def full_checker_metrics() -> CheckerMetrics:
     good = judged(with_gps(gps_report()))
     metrics.looked(good)
     metrics.looked(judged(with_gps(gps_report(satellites_used=3))))
-    metrics.written(2, ())
+    metrics.written(2)
     metrics.delivered("ses", Delivery.ACCEPTED)
     metrics.settings_taken()
     metrics.rolled_up()

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from ntp_checker.audiences import Alerting
 from ntp_checker.errors import SendErrorKind
 from ntp_checker.maintenance import run_maintenance
 from ntp_checker.metrics import Delivery
@@ -54,20 +55,20 @@ async def test_message_when_refused_for_good_then_given_up(
     assert await tried(checker_pool, inbox, conn, "given_up") == [("mail", Delivery.GIVEN_UP)]
 
 
-async def test_batch_when_stored_then_its_rows_and_transitions(
+async def test_batch_when_stored_then_its_rows_and_the_steps_of_alerts(
     checker_pool: CheckerPool, spool: Spool
 ) -> None:
     epoch = (await take(checker_pool, "ntp1"))["ntp1"]
-    told: list[tuple[int, list[TransitionKind]]] = []
-
-    def note(rows: int, transitions: list[Transition]) -> None:
-        told.append((rows, [one.kind for one in transitions]))
-
+    rows: list[int] = []
+    steps: list[Transition] = []
+    alerting = Alerting(on_stored=steps.extend)
     for number in range(3):
         await spool.append(judged(slot(number), offset(CRITICAL_S)), epoch)
-    await Writer(spool, checker_pool, on_written=note).write_once()
+    writer = Writer(spool, checker_pool, alerting=lambda: alerting, on_written=rows.append)
+    await writer.write_once()
 
-    assert told == [(3, [TransitionKind.OPENED])]
+    assert rows == [3]
+    assert [step.kind for step in steps] == [TransitionKind.OPENED]
 
 
 async def test_batch_when_the_database_is_away_then_a_failure(

@@ -62,7 +62,7 @@ def test_lateness_when_a_look_began_late_then_in_its_bucket() -> None:
 
 def test_transition_when_stored_then_counted_by_kind() -> None:
     metrics = CheckerMetrics()
-    metrics.written(1, [make_notice().transition])
+    metrics.stepped([make_notice().transition])
 
     assert found(metrics.registry)['ntp_checker_alert_transitions_total{transition="opened"}'] == 1
 
