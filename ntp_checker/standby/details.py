@@ -21,7 +21,7 @@ async def read_noted_details(spool: Spool, claimed: Sequence[Note]) -> dict[str,
         if host in until or len(until) < MAX_HOSTS:
             until[host] = max(until.get(host, slot_at), slot_at)
     return {
-        host: _details([row.read() for row in await spool.read_last(host, at, _SAMPLES)])
+        host: _details([row.read_anyway() for row in await spool.read_last(host, at, _SAMPLES)])
         for host, at in until.items()
     }
 

@@ -9,10 +9,9 @@ from datetime import datetime
 import structlog
 
 from ntp_checker.advances import Alerting
-from ntp_checker.empty_slot import empty_slot
 from ntp_checker.errors import StoreError
 from ntp_checker.known_alerts import Known
-from ntp_checker.model import FailureKind, JudgedSample, SilenceRule
+from ntp_checker.model import JudgedSample, SilenceRule
 from ntp_checker.notes import HandOver
 from ntp_checker.standby.fleet import Fleet, hosts_by_group
 from ntp_checker.standby.outbox import SpoolOutbox
@@ -94,8 +93,11 @@ class Standby:
                 while await self._step():
                     pass
                 fault = None
-            except StoreError as err:
-                if fault is None:
+            except Exception as err:
+                # A fault of ours in what is told ends neither looks nor samples.
+                if not isinstance(err, StoreError):
+                    log.exception("alerts can't be followed by a fault of ours")
+                elif fault is None:
                     fault = str(err)
                     log.error("alerts can't be followed without the database", reason=fault)  # noqa: TRY400
             with suppress(TimeoutError):
@@ -219,12 +221,4 @@ class Standby:
 
 def _samples(rows: Collection[SpoolRow], names: Collection[str]) -> list[JudgedSample]:
     """Those of hosts that are watched under a lease of ours: the database takes no others in."""
-    return [_sample(row) for row in rows if row.lease_epoch and row.host in names]
-
-
-def _sample(row: SpoolRow) -> JudgedSample:
-    """The row's sample; one that can't be read is `rejected`, as it will be in the database."""
-    try:
-        return row.read()
-    except ValueError as err:
-        return empty_slot(row.host, row.slot_at, FailureKind.REJECTED, str(err))
+    return [row.read_anyway() for row in rows if row.lease_epoch and row.host in names]

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+import structlog
 
 from ntp_checker.message import OutgoingMessage
 from ntp_checker.notes import (
@@ -28,6 +29,8 @@ from ntp_checker.store.notifications import (
 from ntp_checker.store.queries import load_queries
 from ntp_checker.store.spool_times import microseconds, moment
 from ntp_checker.store.sqlite_thread import SqliteThread
+
+log = structlog.get_logger()
 
 
 class SpoolNotes:
@@ -81,7 +84,7 @@ class SpoolNotes:
             conn.executemany(self._sql["count_attempt"], [{"note_id": row[0]} for row in chosen])
             return chosen
 
-        notes = [_note(row, attempts=row[4] + 1) for row in await self._thread.run(claim)]
+        notes = _readable(await self._thread.run(claim), attempts_more=1)
         return sorted(notes, key=lambda note: (note.transition.slot_at, note.transition.ordinal))
 
     async def put_message(
@@ -160,7 +163,7 @@ class SpoolNotes:
         return int(await self._thread.run(give_up))
 
     async def read(self) -> HandOver:
-        """All of them. Raises ValueError if another program wrote in the file."""
+        """All of them, but for those that can't be read."""
 
         def read(conn: sqlite3.Connection) -> tuple[list[Any], list[Any]]:
             return (
@@ -170,7 +173,7 @@ class SpoolNotes:
 
         notes, messages = await self._thread.run(read)
         return HandOver(
-            notes=[_note(row, attempts=row[4]) for row in notes],
+            notes=_readable(notes),
             messages=[_message(row) for row in messages],
         )
 
@@ -213,15 +216,26 @@ def _row(decision: Decision, now: datetime) -> dict[str, Any]:
     }
 
 
-def _note(row: Sequence[Any], *, attempts: int) -> Note:
-    note_id, channel, group_key, state, _, message_id, not_before_us, *rest = row
+def _readable(rows: Iterable[Sequence[Any]], *, attempts_more: int = 0) -> list[Note]:
+    notes = []
+    for row in rows:
+        try:
+            notes.append(_note(row, attempts_more))
+        except ValueError as err:
+            # Of another release or another hand: the others are told all the same.
+            log.error("note left out", note_id=row[0], reason=str(err))  # noqa: TRY400
+    return notes
+
+
+def _note(row: Sequence[Any], attempts_more: int) -> Note:
+    note_id, channel, group_key, state, attempts, message_id, not_before_us, *rest = row
     error_kind, error_text, settled_us, payload = rest
     subject = decode_subject(payload)
     return Note(
         note_id=note_id,
         channel=channel,
         group_key=group_key,
-        attempts=attempts,
+        attempts=attempts + attempts_more,
         group=subject.group,
         transition=subject.transition,
         alert=subject.alert,

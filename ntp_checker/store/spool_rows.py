@@ -34,6 +34,13 @@ class SpoolRow:
             raise ValueError("the payload is of another host or slot")
         return judged
 
+    def read_anyway(self) -> JudgedSample:
+        """The same; one that can't be read is `rejected`, as it will be in the database."""
+        try:
+            return self.read()
+        except ValueError as err:
+            return empty_slot(self.host, self.slot_at, FailureKind.REJECTED, str(err))
+
 
 def row_from(columns: Sequence[Any]) -> SpoolRow:
     """A row from its columns, in the order `spool.sql` names them."""

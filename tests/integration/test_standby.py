@@ -1,8 +1,9 @@
 """People are told while the database is away, and nobody twice when it is back."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -295,4 +296,23 @@ async def test_host_that_was_never_leased_is_left_to_whoever_holds_it(
         await spool.append_all([look(slot(n), CRITICAL_S) for n in range(3)], 0)
         await until(lambda: checker.telling.standby.is_sending)
 
+    assert spool.notes.is_empty
+
+
+async def test_note_that_cannot_be_read_keeps_no_other_back(
+    checker_pool: CheckerPool, database_url: str, spool: Spool, inbox: Inbox
+) -> None:
+    epochs = await take(checker_pool, "h", "other")
+    checker = HalfChecker(spool, checker_pool, [inbox.channel()], hosts=tuple(epochs))
+    async with checker.running(writes=False):
+        for name, epoch in epochs.items():
+            await spool.append_all([look(slot(n), CRITICAL_S, name) for n in range(3)], epoch)
+        await until(lambda: len(inbox.arrived) == 2)
+    with closing(sqlite3.connect(spool.path)) as file:
+        file.execute("UPDATE note SET subject = x'00ff' WHERE note_id = 1")
+        file.commit()
+
+    await checker.writer.write_once()
+
+    assert sorted(state for _, state, _ in told(database_url)) == ["accepted", "waiting"]
     assert spool.notes.is_empty
