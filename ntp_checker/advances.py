@@ -41,6 +41,7 @@ __all__ = [
     "end_alerts_of_left",
     "end_hold",
     "store_and_tell",
+    "tell_at_last",
 ]
 
 NO_LONGER_WATCHED = "no longer watched"
@@ -88,10 +89,8 @@ async def advance_alerts(
     queued, held_back = await _store_and_tell(
         conn, [one for one in made if one.alerts], live, alerting, decided
     )
-    at_last = [_at_last(of_host[-1], found[host_id]) for host_id, of_host in by_host.items()]
-    queued_at_last, told_of = await _tell_at_last(
-        conn, [one for one in at_last if one.alerts], live, alerting
-    )
+    newest = [(of_host[-1], found[host_id]) for host_id, of_host in by_host.items()]
+    queued_at_last, told_of = await tell_at_last(conn, newest, live, alerting)
     for one in (*held_back, *told_of):
         found[one.host_id].live.update({alert.key: alert for alert in one.alerts})
     return Advanced(
@@ -190,15 +189,12 @@ async def _store_and_tell(
     for transition in new:
         audience = audiences[group_of(alerting, transition.key)]
         here = telling.setdefault((transition.key, transition.first_bad_slot_at), {})
-        found = list(decided.get(transition.event_id, ()))
-        if not found:
-            found = notifications_of(
-                transition,
-                audience,
-                inhibited_by=explained.get(transition.event_id),
-                told={**told[transition.event_id], **here},
-            )
-            found = unless_old_news(found, transition, audience)
+        found = list(decided.get(transition.event_id, ())) or _notifications(
+            transition,
+            audience,
+            explained.get(transition.event_id),
+            {**told[transition.event_id], **here},
+        )
         here |= {
             one.channel: Told(until_at=one.not_before_at, group_key=one.group_key)
             for one in found
@@ -216,12 +212,13 @@ async def _note_withheld(
     notifications: Sequence[Notification],
 ) -> Sequence[StorableAdvance]:
     """Afterwards each open alert whose last telling was held back from everybody says so: these."""
-    is_held_back = {found.event_id: found.suppressed_by is not None for found in notifications}
+    all_of_them = {one.event_id for one in notifications}
+    go_out = {one.event_id for one in notifications if one.suppressed_by is None}
     # Of an alert the last counts: transitions come in order.
     held = {
-        (transition.key, transition.first_bad_slot_at): is_held_back[transition.event_id]
+        (transition.key, transition.first_bad_slot_at): transition.event_id not in go_out
         for transition in new
-        if transition.event_id in is_held_back
+        if transition.event_id in all_of_them
     }
     noted = []
     for one in made:
@@ -250,17 +247,19 @@ def _at_last(sample: StorableSample, state: HostAlerts) -> StorableAdvance:
     )
 
 
-async def _tell_at_last(
+async def tell_at_last(
     conn: CheckerConnection,
-    at_last: Sequence[StorableAdvance],
+    newest: Sequence[tuple[StorableSample, HostAlerts]],
     live: Mapping[str, Sequence[Alert]],
     alerting: Alerting,
 ) -> tuple[int, Sequence[StorableAdvance]]:
     """Tells of withheld alerts that nothing holds back any more; the others stay as they are.
 
-    A silence may end for many at once: then they wait for each other, as in a storm. How many
-    notifications were queued, and those alerts as they are now.
+    Given is each host's newest sample, and its alerts after it. A silence may end for many at once:
+    then they wait for each other, as in a storm. How many notifications were queued, and those
+    alerts as they are now.
     """
+    at_last = [one for one in (_at_last(*pair) for pair in newest) if one.alerts]
     if not at_last or not alerting.routes:
         return 0, ()
     groups = {group_of(alerting, alert.key) for one in at_last for alert in one.alerts}
@@ -279,13 +278,11 @@ async def _tell_at_last(
     for one in at_last:
         kept = []
         for alert, transition in zip(one.alerts, one.transitions, strict=True):
-            found = notifications_of(
-                transition,
-                audiences[group_of(alerting, alert.key)],
-                inhibited_by=explained.get(transition.event_id),
-                told={},
+            audience = audiences[group_of(alerting, alert.key)]
+            found = _notifications(
+                transition, audience, explained.get(transition.event_id), told={}
             )
-            if found and all(notification.suppressed_by is None for notification in found):
+            if any(notification.suppressed_by is None for notification in found):
                 kept.append((alert, transition))
                 notifications += found
         made.append(
@@ -297,3 +294,11 @@ async def _tell_at_last(
     alerting.on_stored(stored)
     new = {transition.event_id for transition in stored}
     return await queue(conn, [one for one in notifications if one.event_id in new]), made
+
+
+def _notifications(
+    transition: Transition, audience: Audience, inhibited_by: str | None, told: Mapping[str, Told]
+) -> list[Notification]:
+    """Who hears of it; of what happened long ago in one digest."""
+    found = notifications_of(transition, audience, inhibited_by=inhibited_by, told=told)
+    return unless_old_news(found, transition, audience)

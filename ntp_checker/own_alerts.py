@@ -15,7 +15,13 @@ over, what its predecessor said of outbox and partitions.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ntp_checker.advances import NO_LONGER_WATCHED, Alerting, advance_host, store_and_tell
+from ntp_checker.advances import (
+    NO_LONGER_WATCHED,
+    Alerting,
+    advance_host,
+    store_and_tell,
+    tell_at_last,
+)
 from ntp_checker.alerting import close_all
 from ntp_checker.model import (
     CHECKER,
@@ -95,9 +101,10 @@ async def advance_own(
             alerts=[*made.alerts, *ended.alerts],
             transitions=[*made.transitions, *ended.transitions],
         )
-    if not made.alerts:
-        return 0
-    return await store_and_tell(conn, [made], {CHECKER: list(state.live.values())}, alerting)
+    live = {CHECKER: list(state.live.values())}
+    queued = await store_and_tell(conn, [made], live, alerting) if made.alerts else 0
+    queued_at_last, _ = await tell_at_last(conn, [(samples[-1], state)], live, alerting)
+    return queued + queued_at_last
 
 
 def own_policy(policy: AlertPolicy) -> AlertPolicy:

@@ -32,7 +32,13 @@ from ntp_checker.web.acts import (
     refused,
     see,
 )
-from ntp_checker.web.alert_views import alert_path, chart_path, view_alert, view_step
+from ntp_checker.web.alert_views import (
+    alert_path,
+    chart_path,
+    name_host,
+    view_alert,
+    view_step,
+)
 from ntp_checker.web.api import QUICK_LIMIT_S
 from ntp_checker.web.format import format_moment
 from ntp_checker.web.responses import json_response
@@ -143,7 +149,8 @@ def _describe(connection: ReaderConnection, alert: AlertShown, now_at: datetime)
         "alert": alert,
         "is_open": is_open,
         "is_checker": alert.host == CHECKER,
-        "page_title": f"{alert.host}: {view.name} · NTP Checker",
+        "host_name": name_host(alert.host),
+        "page_title": f"{name_host(alert.host)}: {view.name} · NTP Checker",
         "began_text": format_moment(alert.first_bad_slot_at),
         "closed_text": format_moment(alert.closed_at),
         "path": alert_path(alert),

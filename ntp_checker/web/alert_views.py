@@ -106,6 +106,11 @@ def view_open(found: OpenOfHost, now_at: datetime) -> Mapping[str, object]:
     }
 
 
+def name_host(host: str) -> str:
+    """As people call it: the checker itself has a name, too."""
+    return "NTP Checker" if host == CHECKER else host
+
+
 def name_problem(code: str, subject: str) -> str:
     """`source unreachable (192.0.2.7)`."""
     name = code.replace("_", " ")

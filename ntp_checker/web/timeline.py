@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ntp_checker.model import CHECKER, Severity
+from ntp_checker.model import Severity
 from ntp_checker.store.alert_reads import AlertShown
-from ntp_checker.web.alert_views import name_problem
+from ntp_checker.web.alert_views import name_host, name_problem
 from ntp_checker.web.format import format_moment
 
 #: What the bars are drawn in: the width of a row.
@@ -33,7 +33,7 @@ class TimelineRow:
     """One host's alerts, critical ones last so that they are not hidden."""
 
     host: str
-    name: str  #: of the host for people; the checker's own
+    name: str  #: as people call it
     bars: Sequence[Bar]
     text: str  #: how many of each severity
 
@@ -61,7 +61,7 @@ def make_timeline(alerts: Sequence[AlertShown], now_at: datetime) -> Timeline | 
     rows = [
         TimelineRow(
             host=host,
-            name="NTP Checker" if host == CHECKER else host,
+            name=name_host(host),
             bars=[
                 _bar(alert, from_at, to_at)
                 for alert in sorted(found, key=lambda one: one.severity is Severity.CRITICAL)

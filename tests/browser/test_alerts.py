@@ -75,3 +75,16 @@ def test_overview_when_the_way_to_the_alerts_is_taken_then_they_are_there(
     page.get_by_role("link", name="Alerts").click()
 
     expect(page.get_by_role("heading", name="Open", exact=True)).to_be_visible()
+
+
+def test_alerts_when_opened_then_bars_of_each_host_and_an_alert_leads_to_its_own_page(
+    open_page: OpenPage, alerts: DashboardProcess
+) -> None:
+    page = open_page(f"{alerts.url}/alerts?host=edge-01&state=open")
+    expect(page.locator(".timeline li")).to_have_count(1)
+    expect(page.get_by_role("img", name="0 critical, 1 warning")).to_be_visible()
+
+    page.get_by_role("link", name="Acknowledge or silence").click()
+
+    expect(page.locator("h1")).to_contain_text("edge-01: source unreachable")
+    expect(page.get_by_role("button", name="Acknowledge")).to_be_visible()

@@ -218,3 +218,20 @@ async def test_silence_when_it_ends_for_many_then_they_wait_for_one_message(
         "SELECT DISTINCT group_key FROM metrics.notification WHERE state = 'waiting'"
     ).fetchall()
     assert keys == [(STORM_KEY,)]
+
+
+async def test_silence_when_it_ended_before_a_replay_then_told_in_its_digest(
+    conn: Conn, checker_pool: CheckerPool
+) -> None:
+    epoch = (await take(checker_pool, "h"))["h"]
+    before = timedelta(minutes=10)
+    silence(conn)
+    await write(checker_pool, epoch, *(look(slot(n) - before, CRITICAL_S) for n in range(3)))
+    end_silences(conn)
+
+    await write(checker_pool, epoch, look(slot(3) - before, CRITICAL_S))
+
+    waiting = conn.execute(
+        "SELECT group_key FROM metrics.notification WHERE state = 'waiting'"
+    ).fetchall()
+    assert waiting == [(OLD_NEWS_KEY,)]

@@ -187,3 +187,20 @@ async def test_old_round_is_told_in_the_digest_of_what_happened_meanwhile(
 
     keys = conn.execute("SELECT DISTINCT group_key FROM metrics.notification").fetchall()
     assert keys == [("what happened meanwhile",)]
+
+
+async def test_backlog_when_silenced_is_told_when_the_silence_ends(
+    conn: Conn, checker_pool: CheckerPool
+) -> None:
+    await hold(checker_pool, "one")
+    conn.execute(
+        "INSERT INTO metrics.silence (starts_at, ends_at, reason, created_by)"
+        " VALUES (clock_timestamp() - interval '1 h', clock_timestamp() + interval '1 h', 'x', 'y')"
+    )
+    await advance(checker_pool, spool_rounds(BAD))
+    conn.execute("UPDATE metrics.silence SET cancelled_at = clock_timestamp(), cancelled_by = 'y'")
+
+    queued = [await advance(checker_pool, spool_rounds(BAD, first=n)) for n in (1, 2)]
+
+    assert queued == [2, 0]
+    assert ("reminded", "mail") in told(conn)

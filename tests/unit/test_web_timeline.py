@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ntp_checker.model import AlertState, Severity
+from ntp_checker.model import CHECKER, AlertState, Severity
 from ntp_checker.store.alert_reads import AlertShown
 from ntp_checker.web.timeline import MAX_ROWS, ROW_WIDTH, make_timeline
 from tests.made_samples import NOW
@@ -72,6 +72,13 @@ def test_timeline_when_there_are_many_hosts_then_the_newest_and_how_many_are_lef
     assert timeline is not None
     assert [row.host for row in timeline.rows] == [f"h{number}" for number in range(MAX_ROWS)]
     assert timeline.hosts_left == 2
+
+
+def test_row_when_it_is_of_the_checker_itself_then_named_so() -> None:
+    timeline = make_timeline([replace(ALERT, host=CHECKER)], NOW)
+
+    assert timeline is not None
+    assert (timeline.rows[0].host, timeline.rows[0].name) == (CHECKER, "NTP Checker")
 
 
 def test_row_when_it_has_both_then_critical_ones_on_top_and_both_counted() -> None:

@@ -195,3 +195,21 @@ def test_csv_when_a_note_begins_as_a_formula_then_it_is_text(page: AlertPage) ->
     text = page.client.get("/api/alerts.csv").text
     assert "'=HYPERLINK(1)" in text
     assert ",'=ada," in text
+
+
+def test_alert_when_it_is_of_the_checker_itself_then_silenced_by_its_problem_alone(
+    client: FlaskClient, conn: Connection
+) -> None:
+    add_alert(conn, AlertRow(host="*", code="spool_backlog", subject="replica-1"))
+    path = client.get("/api/alerts").json["alerts"][0]["event_id"]
+    page = client.get(f"/alerts/{path}")
+    token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
+    assert token is not None
+    fields = {"csrf_token": token[1], "by": "ada", "reason": "x", "for": "2h", "scope": "problem"}
+
+    answer = client.post(f"/alerts/{path}/silence", data=fields)
+
+    assert "NTP Checker</bdi>: spool backlog (replica-1)" in page.text
+    assert answer.status_code == 303
+    kept = conn.execute("SELECT host_id, code, subject FROM metrics.silence").fetchone()
+    assert kept == (None, "spool_backlog", "replica-1")
