@@ -10,8 +10,8 @@ from ntp_checker.audiences import (
     Alerting,
     group_of,
     in_storm,
+    make_notifications,
     read_audiences,
-    unless_old_news,
     unseen_key,
 )
 from ntp_checker.blindness import Sight
@@ -24,7 +24,7 @@ from ntp_checker.model import (
     Notification,
     Transition,
 )
-from ntp_checker.routing import Told, is_storm, notifications_of
+from ntp_checker.routing import Told, is_storm
 from ntp_checker.store.alerts import HostAlerts, StorableAdvance, read_live, store_advances
 from ntp_checker.store.audience import read_left_hosts, read_withheld
 from ntp_checker.store.clock import read_clock
@@ -189,7 +189,7 @@ async def _store_and_tell(
     for transition in new:
         audience = audiences[group_of(alerting, transition.key)]
         here = telling.setdefault((transition.key, transition.first_bad_slot_at), {})
-        found = list(decided.get(transition.event_id, ())) or _notifications(
+        found = list(decided.get(transition.event_id, ())) or make_notifications(
             transition,
             audience,
             explained.get(transition.event_id),
@@ -279,7 +279,7 @@ async def tell_at_last(
         kept = []
         for alert, transition in zip(one.alerts, one.transitions, strict=True):
             audience = audiences[group_of(alerting, alert.key)]
-            found = _notifications(
+            found = make_notifications(
                 transition, audience, explained.get(transition.event_id), told={}
             )
             if any(notification.suppressed_by is None for notification in found):
@@ -294,11 +294,3 @@ async def tell_at_last(
     alerting.on_stored(stored)
     new = {transition.event_id for transition in stored}
     return await queue(conn, [one for one in notifications if one.event_id in new]), made
-
-
-def _notifications(
-    transition: Transition, audience: Audience, inhibited_by: str | None, told: Mapping[str, Told]
-) -> list[Notification]:
-    """Who hears of it; of what happened long ago in one digest."""
-    found = notifications_of(transition, audience, inhibited_by=inhibited_by, told=told)
-    return unless_old_news(found, transition, audience)

@@ -6,7 +6,15 @@ from datetime import datetime, timedelta
 
 from ntp_checker.blindness import Sight
 from ntp_checker.model import AlertKey, AlertPolicy, Notification, Route, Transition
-from ntp_checker.routing import STORM_KEY, Audience, Hold, is_storm, storm_hold
+from ntp_checker.routing import (
+    STORM_KEY,
+    Audience,
+    Hold,
+    Told,
+    is_storm,
+    notifications_of,
+    storm_hold,
+)
 from ntp_checker.store.audience import GroupNow, read_groups
 from ntp_checker.store.clock import read_clock
 from ntp_checker.store.holds import read_window
@@ -105,7 +113,18 @@ def group_of(alerting: Alerting, key: AlertKey) -> str:
     return alerting.group_of.get(key.host, "")
 
 
-def unless_old_news(
+def make_notifications(
+    transition: Transition,
+    audience: Audience,
+    inhibited_by: str | None,
+    told: Mapping[str, Told],
+) -> list[Notification]:
+    """Who hears of it, as `notifications_of` has it; of what happened long ago in one digest."""
+    found = notifications_of(transition, audience, inhibited_by=inhibited_by, told=told)
+    return _unless_old_news(found, transition, audience)
+
+
+def _unless_old_news(
     found: Sequence[Notification], transition: Transition, audience: Audience
 ) -> list[Notification]:
     """Old news are told in one digest with all else that happened while nobody could be told.

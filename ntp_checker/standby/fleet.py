@@ -10,7 +10,7 @@ from ntp_checker.audiences import (
     Alerting,
     group_of,
     is_stormy,
-    unless_old_news,
+    make_notifications,
     unseen_hold_of,
 )
 from ntp_checker.known_alerts import Known
@@ -23,7 +23,7 @@ from ntp_checker.model import (
     Transition,
 )
 from ntp_checker.notes import Decision, Note, NoteState, NoteSubject
-from ntp_checker.routing import Audience, Told, inhibitor, notifications_of, storm_hold
+from ntp_checker.routing import Audience, Told, inhibitor, storm_hold
 from ntp_checker.store.audience import GroupNow
 from ntp_checker.transitions import withheld
 from ntp_checker.upstream import EXPLAINING, HEALING, Trouble, explanation, lost_sources
@@ -134,13 +134,12 @@ class Fleet:
         transition = subject.transition
         heard = self._heard(transition)
         told = {**self._heard_of_flapping(transition), **heard}
-        found = notifications_of(
+        found = make_notifications(
             transition,
             audience,
-            inhibited_by=self._explained_by(transition, alerting, audience.at),
-            told={channel: _as_of(one, audience.at) for channel, one in told.items()},
+            self._explained_by(transition, alerting, audience.at),
+            {channel: _as_of(one, audience.at) for channel, one in told.items()},
         )
-        found = unless_old_news(found, transition, audience)
         self._decided.add(transition.event_id)
         heard |= {
             one.channel: Told(until_at=one.not_before_at, group_key=one.group_key)
