@@ -1,7 +1,8 @@
 # make run: everything it takes to see a page. make test: everything it takes to trust a change.
 .POSIX:
 .NOTPARALLEL:
-.PHONY: run demo test check kills outage away storms fuzz bench rig rollups-proof lock assets venv dev clean
+.PHONY: run demo test check kills alert-kills alert-delay outage away storms fuzz bench images-proof rig rollups-proof lock assets \
+	venv dev clean
 
 PYTHON = .venv/bin/python
 LOCK = $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -42,6 +43,16 @@ test: dev assets check
 kills: dev
 	NTP_CHECKER_KILLS=50 $(PYTHON) -m pytest -q -rP --timeout 1200 tests/acceptance/test_kill.py
 
+# The checker killed 200 times while 1,000 alerts go out over a line that fails; `make test`: 10, 100.
+alert-kills: dev
+	NTP_CHECKER_ALERT_KILLS=200 NTP_CHECKER_ALERTS=1000 $(PYTHON) -m pytest -q -rP --timeout 7200 \
+		tests/acceptance/test_alert_kills.py
+
+# From a 0.25 s step to the mail, five times at an interval of 10 s; `make test` once at 1 s.
+alert-delay: dev
+	NTP_CHECKER_DELAY_INTERVAL_S=10 NTP_CHECKER_DELAY_STEPS=5 $(PYTHON) -m pytest -q -rP \
+		tests/acceptance/test_alert_delay.py
+
 # Fifty hosts at 1 s while the database is away for a minute; `make test` takes 10 s.
 outage: dev
 	NTP_CHECKER_OUTAGE_S=60 $(PYTHON) -m pytest -q -rP --timeout 600 tests/acceptance/test_load.py
@@ -65,6 +76,11 @@ rollups-proof: dev
 storms: dev
 	NTP_CHECKER_STORM_HOSTS=500 NTP_CHECKER_STORM_INTERVAL_S=10 $(PYTHON) -m pytest -q -s --timeout 1200 \
 		tests/integration/test_storms.py
+
+# Both images built, held small and equal, and at work confined as in a hardened cluster. Root, on
+# Debian, with buildah and mmdebstrap.
+images-proof: dev
+	$(PYTHON) -m pytest -q -s --timeout 900 tests/images
 
 rig: dev
 	@exec $(PYTHON) -m tests.rig

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from ntp_checker import __version__
 from ntp_checker.config import Settings, check_sign_in, variable_of
@@ -21,6 +22,7 @@ from ntp_checker.web.database_watch import watch_database
 from ntp_checker.web.server import serve
 
 App = TypeVar("App")
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 def run_dashboard(settings: Settings) -> None:
@@ -58,6 +60,7 @@ def run_dashboard(settings: Settings) -> None:
                     public_url=settings.public_url,
                     simulated=simulated,
                     metrics=metrics,
+                    names=_names(settings),
                 ),
             ),
             settings.listen.host,
@@ -76,6 +79,17 @@ def _measured(
         MetricsServer(listener, metrics.registry).start()
         watch_database(pool, metrics, threading.Event())
     return make_app(pool, metrics)
+
+
+def _names(settings: Settings) -> frozenset[str] | None:
+    """The names by which the dashboard may be asked for; None: any, for who asks must sign in.
+
+    Beyond loopback the name is a proxy's to check, as is who may come.
+    """
+    if settings.sign_in is not Auth.NONE or settings.auth_none_anywhere:
+        return None
+    own = urlsplit(settings.public_url or "").hostname
+    return frozenset({*_LOOPBACK_NAMES, settings.listen.host, *([own] if own else [])})
 
 
 def _secret_key(settings: Settings) -> str:

@@ -63,7 +63,13 @@ class PostgresServer:
 
     def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """Connection string; says nothing of the zone."""
-        return f"postgresql://{user}@/{database}?host={self.folder}"
+        port = self._settings.get("port", "5432")
+        return f"postgresql://{user}@/{database}?host={self.folder}&port={port}"
+
+    @property
+    def port(self) -> int:
+        """Of the socket's name, and of TCP where it listens there."""
+        return int(self._settings.get("port", "5432"))
 
     def start(self) -> None:
         """Starts it and waits until it answers, as it does after a crash, too."""

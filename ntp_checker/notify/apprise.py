@@ -16,7 +16,7 @@ from ntp_checker.errors import ConfigError, SendError, SendErrorKind
 from ntp_checker.message import MessageState, OutgoingMessage
 from ntp_checker.model import Severity
 from ntp_checker.notify.channel import Progress
-from ntp_checker.notify.http import is_passing
+from ntp_checker.notify.http import refusal_kind
 from ntp_checker.notify.threads import in_daemon_thread
 
 if TYPE_CHECKING:
@@ -66,11 +66,13 @@ class AppriseChannel:
         outcomes = await asyncio.gather(*(self._send(number, message) for number in missing))
         failures = [failure for failure in outcomes if failure is not None]
         told = "; ".join(failure.detail for failure in failures)
-        passing = [one for one in failures if one.kind is not SendErrorKind.PERMANENT]
-        if passing:
+        kinds = {failure.kind for failure in failures}
+        if SendErrorKind.RETRY in kinds:
             raise SendError(told, SendErrorKind.RETRY)
         if len(failures) == len(self._services):
-            raise SendError(told or "no URL", SendErrorKind.PERMANENT)
+            may_pass = SendErrorKind.NEXT_CHANNEL in kinds
+            kind = SendErrorKind.NEXT_CHANNEL if may_pass else SendErrorKind.PERMANENT
+            raise SendError(told or "no URL", kind)
         self._progress.forget(message)
         names = ", ".join(_name(service) for service in self._services)
         return f"{names}{f' ({told})' if told else ''}"
@@ -147,9 +149,8 @@ def _error(name: str, outcome: _Outcome) -> SendError:
     if status is None:
         why = f": {outcome.fault}" if outcome.fault else ": no answer, or none that apprise tells"
         return SendError(f"{name} did not take it{why}", SendErrorKind.RETRY)
-    kind = SendErrorKind.RETRY if is_passing(status) else SendErrorKind.PERMANENT
     hint = ": redirects are not followed" if 300 <= status < 400 else ""
-    return SendError(f"{name} answers {status}{hint}", kind)
+    return SendError(f"{name} answers {status}{hint}", refusal_kind(status))
 
 
 class _Listener(logging.Handler):

@@ -37,6 +37,8 @@ _MAX_RETRY_AFTER_S = 3600.0
 _MAX_TOLD_CHARS = 200
 #: Request Timeout, Too Early, Too Many Requests; RFC 9110 and RFC 6585.
 _PASSING = (408, 425, 429)
+#: Bad Request, Content Too Large, Unsupported Media Type, Unprocessable Content.
+_OF_MESSAGE = (400, 413, 415, 422)
 #: OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID.
 _NOT_YET_VALID = 9
 #: NAT64 (RFC 6052): the last 32 bits are an IPv4 address.
@@ -203,7 +205,7 @@ class Poster:
         if not allowed:
             where = ", ".join(str(address) for address in found[:_MAX_ADDRESSES]) or "no address"
             detail = f"{endpoint.host} leads inward ({where}): refused"
-            raise SendError(detail, SendErrorKind.PERMANENT)
+            raise SendError(detail, SendErrorKind.NEXT_CHANNEL)
         return allowed[:_MAX_ADDRESSES]
 
 
@@ -276,23 +278,23 @@ def _seconds(text: str) -> float | None:
     return min(float(text), _MAX_RETRY_AFTER_S)
 
 
-def is_passing(status: int) -> bool:
-    """True for a refusal that another try may end."""
-    return status in _PASSING or status >= 500
+def refusal_kind(status: int) -> SendErrorKind:
+    """What can be done about an answer that is no 2xx."""
+    if status in _PASSING or status >= 500:
+        return SendErrorKind.RETRY
+    return SendErrorKind.PERMANENT if status in _OF_MESSAGE else SendErrorKind.NEXT_CHANNEL
 
 
 def check_taken(answer: Answer, endpoint: Endpoint, *, secrets: Sequence[str] = ()) -> None:
     """Raises SendError unless the answer is a 2xx. What it quotes is cleansed of the secrets."""
     if 200 <= answer.status < 300:
         return
-    said = answer.body
+    said = "redirects are not followed" if 300 <= answer.status < 400 else answer.body
     for secret in (endpoint.target, *secrets):
         if len(secret) > 1:
             said = said.replace(secret, "***")
     said = clean_line(said, max_chars=_MAX_TOLD_CHARS)
     detail = f"{endpoint.host} answers {answer.status}{f': {said}' if said else ''}"
-    if is_passing(answer.status):
-        raise SendError(detail, SendErrorKind.RETRY, retry_after_s=answer.retry_after_s)
-    if 300 <= answer.status < 400:
-        detail = f"{endpoint.host} answers {answer.status}: redirects are not followed"
-    raise SendError(detail, SendErrorKind.PERMANENT)
+    kind = refusal_kind(answer.status)
+    retry_after_s = answer.retry_after_s if kind is SendErrorKind.RETRY else None
+    raise SendError(detail, kind, retry_after_s=retry_after_s)

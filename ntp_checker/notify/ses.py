@@ -35,8 +35,11 @@ _THROTTLED = frozenset(
 _DAILY_WORDS = ("daily", "24-hour", "24 hour")
 #: Renewed by the next call.
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
-#: May be about one recipient of many.
+#: May be about one recipient of many, or about what is in the message. Everything else that is no
+#: passing trouble is about the account (paused, suspended, a right or a domain that is missing).
 _REJECTED = frozenset({"MessageRejected", "BadRequestException", "InvalidParameterValue"})
+#: Of these an identity that somebody may verify.
+_UNVERIFIED_WORDS = "not verified"
 _PASSING_FROM = 500
 
 
@@ -103,6 +106,7 @@ class SesChannel:
         good, bad = sort_addresses(self.recipients)
         missing = [address for address in good if address not in taken]
         answers, refused = [], [f"{address} refused: {why}" for address, why in bad.items()]
+        kinds = {SendErrorKind.PERMANENT} if bad else set()
         for first in range(0, len(missing), MAX_RECIPIENTS):
             chunk = missing[first : first + MAX_RECIPIENTS]
             try:
@@ -110,15 +114,19 @@ class SesChannel:
             except _RejectedError as err:
                 if len(chunk) == 1:
                     refused.append(f"{chunk[0]} refused: {err.detail}")
+                    kinds.add(err.kind)
                     continue
                 for address in chunk:
                     try:
                         answers.append(await self._send(message, [address]))
                     except _RejectedError as alone:
                         refused.append(f"{address} refused: {alone.detail}")
+                        kinds.add(alone.kind)
         told = "; ".join([*refused, *map(_say_suppressed, self._suppression.known.items())])
         if not answers and not taken:
-            raise SendError(told or "no recipient", SendErrorKind.PERMANENT)
+            may_pass = SendErrorKind.NEXT_CHANNEL in kinds
+            kind = SendErrorKind.NEXT_CHANNEL if may_pass else SendErrorKind.PERMANENT
+            raise SendError(told or "no recipient", kind)
         self._progress.forget(message)
         return f"{' '.join(answers)}{f' ({told})' if told else ''}"
 
@@ -164,7 +172,7 @@ def _say_suppressed(found: tuple[str, str]) -> str:
 
 
 class _RejectedError(SendError):
-    """SES takes this mail to these recipients never."""
+    """SES takes this mail to these recipients never, or not before an identity is verified."""
 
 
 def _classify(err: aws.ClientError) -> SendError:
@@ -184,8 +192,10 @@ def _classify(err: aws.ClientError) -> SendError:
     if code in _EXPIRED or status >= _PASSING_FROM or status == 0:
         return SendError(detail, SendErrorKind.RETRY)
     if code in _REJECTED:
-        return _RejectedError(detail, SendErrorKind.PERMANENT)
-    return SendError(detail, SendErrorKind.PERMANENT)
+        may_pass = _UNVERIFIED_WORDS in said.lower()
+        kind = SendErrorKind.NEXT_CHANNEL if may_pass else SendErrorKind.PERMANENT
+        return _RejectedError(detail, kind)
+    return SendError(detail, SendErrorKind.NEXT_CHANNEL)
 
 
 def _kind_of(err: aws.BotoCoreError) -> SendErrorKind:

@@ -121,16 +121,18 @@ class SmtpChannel:
         if isinstance(err, ssl.SSLCertVerificationError):
             return certificate_error(self._host, err)
         if isinstance(err, smtplib.SMTPResponseException):
-            is_over = err.smtp_code >= _PERMANENT_FROM
-            kind = SendErrorKind.PERMANENT if is_over else SendErrorKind.RETRY
+            # Before the mail itself it is about the account: that can be put right.
+            is_mail = isinstance(err, smtplib.SMTPDataError)
+            lasting = SendErrorKind.PERMANENT if is_mail else SendErrorKind.NEXT_CHANNEL
+            kind = lasting if err.smtp_code >= _PERMANENT_FROM else SendErrorKind.RETRY
             said = err.smtp_error
             words = _words(said if isinstance(said, bytes) else said.encode())
             return SendError(self._without_secret(f"{err.smtp_code} {words}"), kind)
         # SMTPException itself: no way to log in that both sides know.
-        is_over = type(err) is smtplib.SMTPException or isinstance(
+        is_lasting = type(err) is smtplib.SMTPException or isinstance(
             err, (smtplib.SMTPNotSupportedError, ValueError)
         )
-        kind = SendErrorKind.PERMANENT if is_over else SendErrorKind.RETRY
+        kind = SendErrorKind.NEXT_CHANNEL if is_lasting else SendErrorKind.RETRY
         return SendError(self._without_secret(clean_line(str(err) or repr(err))), kind)
 
     def _without_secret(self, said: str) -> str:

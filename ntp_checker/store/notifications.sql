@@ -57,10 +57,11 @@ SELECT DISTINCT ON (earlier.given_id, told.channel)
 -- What shares a message: one group; what has been late for long, whatever its group, and old news,
 -- which wait for each other while more of them are coming in; and nothing with what a fault of ours
 -- kept back. Of these what has been due for longest, whole: whoever has its first row has them all,
--- and what another sender holds at this moment is passed by. What failed goes to the end of the
--- line.
-WITH due AS (
-    SELECT notification.notification_id,
+-- and what another sender holds at this moment is passed by. What
+-- failed goes to the end of the line, but when one of its message is due it goes along; so does
+-- what is still to be told of the same alert's past, or its beginning would follow its end.
+WITH untold AS (
+    SELECT notification.notification_id, notification.event_id,
            coalesce(notification.retry_at, notification.not_before_at) AS due_at,
            CASE WHEN notification.error_kind = %(alone_kind)s
                 THEN format('alone %%s', notification.notification_id)
@@ -73,7 +74,6 @@ WITH due AS (
      WHERE notification.channel = %(channel)s
        AND notification.state IN ('waiting', 'claimed')
        AND notification.not_before_at <= statement_timestamp()
-       AND (notification.retry_at IS NULL OR notification.retry_at <= statement_timestamp())
        AND (notification.state = 'waiting'
             OR notification.claimed_until_at <= statement_timestamp())
        AND (notification.group_key <> %(old_news_key)s
@@ -90,16 +90,17 @@ WITH due AS (
                           <= statement_timestamp() + make_interval(secs => %(late_s)s)))
 ),
 placed AS (
-    SELECT due.notification_id, due.message_key,
-           row_number() OVER (PARTITION BY due.message_key
-                                  ORDER BY due.due_at, due.notification_id) AS place
-      FROM due
+    SELECT untold.notification_id, untold.event_id, untold.due_at, untold.message_key,
+           row_number() OVER (PARTITION BY untold.message_key
+                                  ORDER BY untold.due_at, untold.notification_id) AS place
+      FROM untold
 ),
 leader AS (
     SELECT first.notification_id
       FROM metrics.notification AS first
      WHERE first.notification_id IN (SELECT placed.notification_id FROM placed
-                                      WHERE placed.place = 1)
+                                      WHERE placed.place = 1
+                                        AND placed.due_at <= statement_timestamp())
        AND first.state IN ('waiting', 'claimed')
        AND (first.retry_at IS NULL OR first.retry_at <= statement_timestamp())
        AND (first.state = 'waiting' OR first.claimed_until_at <= statement_timestamp())
@@ -107,17 +108,31 @@ leader AS (
      LIMIT 1
        FOR UPDATE OF first SKIP LOCKED
 ),
+led AS (
+    SELECT placed.notification_id, placed.event_id, placed.message_key
+      FROM leader
+      JOIN placed AS first ON first.notification_id = leader.notification_id
+      JOIN placed ON placed.message_key = first.message_key
+     WHERE placed.place <= %(limit)s
+),
 chosen AS (
     SELECT member.notification_id
       FROM metrics.notification AS member
      WHERE member.notification_id IN (
-               SELECT placed.notification_id
-                 FROM leader
-                 JOIN placed AS led ON led.notification_id = leader.notification_id
-                 JOIN placed ON placed.message_key = led.message_key
-                WHERE placed.place <= %(limit)s)
+               SELECT led.notification_id
+                 FROM led
+                UNION
+               SELECT earlier.notification_id
+                 FROM led
+                 JOIN metrics.alert_event AS event ON event.event_id = led.event_id
+                 JOIN metrics.alert_event AS before
+                   ON before.alert_id = event.alert_id AND before.ordinal < event.ordinal
+                 JOIN metrics.notification AS earlier
+                   ON earlier.event_id = before.event_id AND earlier.channel = %(channel)s
+                WHERE NOT starts_with(led.message_key, 'alone')
+                  AND earlier.error_kind IS DISTINCT FROM %(alone_kind)s)
+       AND member.not_before_at <= statement_timestamp()
        AND member.state IN ('waiting', 'claimed')
-       AND (member.retry_at IS NULL OR member.retry_at <= statement_timestamp())
        AND (member.state = 'waiting' OR member.claimed_until_at <= statement_timestamp())
        FOR UPDATE OF member SKIP LOCKED
 ),

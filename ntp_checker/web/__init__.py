@@ -1,6 +1,7 @@
 """The dashboard: pages for people, JSON for programs, over the database and nothing else."""
 
 import secrets
+from collections.abc import Collection
 
 from flask import Flask
 
@@ -15,7 +16,7 @@ from ntp_checker.web.assets import Assets
 from ntp_checker.web.basic import Passwords
 from ntp_checker.web.counting import count_requests
 from ntp_checker.web.errors import add_error_pages
-from ntp_checker.web.forgery import add_forgery_rules
+from ntp_checker.web.forgery import add_forgery_rules, add_name_rule
 from ntp_checker.web.health import make_health
 from ntp_checker.web.pages import make_pages
 from ntp_checker.web.responses import BODY_LIMIT_BYTES, add_response_rules
@@ -37,6 +38,7 @@ def create_app(
     public_url: str | None = None,
     simulated: bool = False,
     metrics: DashboardMetrics | None = None,
+    names: Collection[str] | None = None,
 ) -> Flask:
     """The WSGI application; all it needs is passed in.
 
@@ -46,7 +48,8 @@ def create_app(
     `passwords` people sign in; None: nobody has to. `secret_key` signs cookies; None: one that ends
     with this process.
     `simulated` says that no real host is behind the samples; every page and answer then says so.
-    `metrics` are those that are served somewhere; left out, nobody reads them.
+    `metrics` are those that are served somewhere; left out, nobody reads them. `names` are the only
+    ones that a request may ask for; None: any.
     """
     app = Flask(__name__, static_folder=None, template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
@@ -66,6 +69,8 @@ def create_app(
     app.extensions["ntp_checker"] = services
     count_requests(app, services.metrics)
     add_response_rules(app, services)
+    if names is not None:
+        add_name_rule(app, names)
     gate = Gate(passwords=passwords, read_pool=read_pool, act_pool=act_pool)
     add_access_rules(app, gate.let_in)
     app.secret_key = secret_key or secrets.token_hex(32)

@@ -26,6 +26,13 @@ _WORDS = {
     404: ("Not here", "There is no such page."),
     405: ("Not allowed", "This address does not take that kind of request."),
     413: ("Too much", "The request is larger than anything this server takes."),
+    421: (
+        "Not by this name",
+        (
+            "Without sign-in the dashboard answers only to localhost and to the name in "
+            "NTP_CHECKER_PUBLIC_URL."
+        ),
+    ),
     429: ("Too many tries", "Too many passwords were tried; wait some seconds, then try again."),
     500: ("Something broke", "This is our mistake. The log has it under the request's number."),
 }
@@ -36,6 +43,7 @@ _CODES = {
     404: "not_found",
     405: "method_not_allowed",
     413: "too_large",
+    421: "wrong_name",
     429: "too_many_tries",
 }
 _SAID_IN_HEAD = ("Allow", "Retry-After", "WWW-Authenticate")

@@ -5,10 +5,11 @@ Each POST carries the token of its browser's session (`csrf_token()` in a templa
 from is the second line. An API token in the head proves as much: no browser adds one by itself.
 """
 
+from collections.abc import Collection
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from flask import Flask, request
+from flask import Flask, abort, request
 from flask_wtf.csrf import (  # type: ignore[import-untyped]  # it has no types
     CSRFError,
     CSRFProtect,
@@ -51,6 +52,23 @@ def add_forgery_rules(app: Flask, public_url: str | None) -> None:
             return
         _check_origin(own_origin)
         protection.protect()
+
+
+def add_name_rule(app: Flask, names: Collection[str]) -> None:
+    """Answers only where it is asked for by one of these names, else 421.
+
+    For a dashboard that everybody who reaches it may use: a page elsewhere can have its own name
+    lead to the loopback address, and the visitor's browser then takes ours for that page's.
+    """
+
+    @app.before_request
+    def check_name() -> None:
+        try:
+            name = urlsplit(f"//{request.host}").hostname
+        except ValueError:
+            name = None
+        if name not in names:
+            abort(421)
 
 
 def _check_origin(own_origin: str | None) -> None:

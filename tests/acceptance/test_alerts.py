@@ -1,32 +1,20 @@
 """A clock that goes wrong: who is told, in which words, and that it is over."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
 from tests.acceptance.commands import run
+from tests.acceptance.mail import OPS, mail_settings, rows
 from tests.acceptance.processes import Service, settings_for
 from tests.moto_server import MotoServer, SentMail
 from tests.postgres import PostgresServer
 from tests.rig import Rig, RigHost
 from tests.rig.processes import wait_until
 
-SENDER, RECIPIENT = "ntp@example.org", "ops@example.org"
 #: Login, three looks at 1 s, a second of the outbox, and a busy machine.
 MAIL_WAIT_S = 90.0
-
-
-@pytest.fixture
-def moto() -> Iterator[MotoServer]:
-    server = MotoServer()
-    try:
-        server.verify(SENDER)
-        yield server
-    finally:
-        server.stop()
 
 
 def titled(moto: MotoServer, beginning: str, about: str) -> SentMail | None:
@@ -38,11 +26,6 @@ def titled(moto: MotoServer, beginning: str, about: str) -> SentMail | None:
         ),
         None,
     )
-
-
-def rows(url: str, query: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as conn:
-        return conn.execute(query.encode()).fetchall()
 
 
 @pytest.mark.timeout(400)
@@ -57,17 +40,11 @@ def test_wrong_clock_is_mailed_once_and_its_end_in_the_same_thread(
     host = rig_host()
     url = postgres.url(database)
     settings = settings_for(
-        rig.env(),
+        rig.env() | mail_settings(moto.url),
         tmp_path,
         DATABASE_URL=url,
         NTP_CHECKER_HOSTS=host.target,
-        NTP_CHECKER_SES_FROM=SENDER,
-        NTP_CHECKER_SES_TO=RECIPIENT,
         NTP_CHECKER_PUBLIC_URL="https://ntp.example.org",
-        AWS_ENDPOINT_URL_SESV2=moto.url,
-        AWS_REGION="eu-west-1",
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",
     )
     seen = "SELECT 1 FROM metrics.latest WHERE sample ->> 'status' = 'ok'"
     with Service("monitor", settings=settings) as monitor:
@@ -86,7 +63,7 @@ def test_wrong_clock_is_mailed_once_and_its_end_in_the_same_thread(
     listed = run("alerts", "list", "--all", settings=settings)
 
     text = opened.part("plain")
-    assert opened.recipients == (RECIPIENT,)
+    assert opened.recipients == (OPS,)
     assert f"[{host.address}]" in opened.mail["Subject"]
     assert "250 ms ahead" in text
     assert "chronyc" in text  # what to run first
@@ -102,31 +79,20 @@ def test_wrong_clock_is_mailed_once_and_its_end_in_the_same_thread(
     assert [transition for (transition,) in history] == ["opened", "resolved"]
 
 
-def mail_settings(tmp_path: Path, moto: MotoServer) -> dict[str, str]:
-    return settings_for(
-        {},
-        tmp_path,
-        NTP_CHECKER_SES_FROM=SENDER,
-        NTP_CHECKER_SES_TO=RECIPIENT,
-        AWS_ENDPOINT_URL_SESV2=moto.url,
-        AWS_REGION="eu-west-1",
-        AWS_ACCESS_KEY_ID="test",
-        AWS_SECRET_ACCESS_KEY="test",
-    )
-
-
 def test_channel_when_tried_then_one_mail_and_the_providers_answer(
     moto: MotoServer, tmp_path: Path
 ) -> None:
-    tried = run("alerts", "test", "ses", settings=mail_settings(tmp_path, moto))
+    tried = run("alerts", "test", "ses", settings=settings_for(mail_settings(moto.url), tmp_path))
 
     assert (tried.returncode, tried.stderr) == (0, "")
-    assert tried.stdout.startswith(f"ses: accepted for {RECIPIENT}: ")
+    assert tried.stdout.startswith(f"ses: accepted for {OPS}: ")
     assert [sent.mail["Subject"] for sent in moto.sent()] == ["TEST [NTP Checker] channel ses"]
 
 
 def test_channel_when_refused_then_why_and_exit_1(moto: MotoServer, tmp_path: Path) -> None:
-    settings = mail_settings(tmp_path, moto) | {"NTP_CHECKER_SES_FROM": "other@example.net"}
+    settings = settings_for(mail_settings(moto.url), tmp_path) | {
+        "NTP_CHECKER_SES_FROM": "other@example.net"
+    }
 
     tried = run("alerts", "test", "ses", settings=settings)
 
@@ -138,7 +104,7 @@ def test_channel_when_refused_then_why_and_exit_1(moto: MotoServer, tmp_path: Pa
 def test_channel_when_there_is_none_of_this_name_then_names_those_there_are(
     moto: MotoServer, tmp_path: Path
 ) -> None:
-    tried = run("alerts", "test", "mail", settings=mail_settings(tmp_path, moto))
+    tried = run("alerts", "test", "mail", settings=settings_for(mail_settings(moto.url), tmp_path))
 
     assert tried.returncode == 2
     assert "there is no channel 'mail'; configured: ses" in tried.stderr

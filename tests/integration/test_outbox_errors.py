@@ -153,21 +153,6 @@ async def test_group_with_one_that_cannot_be_made_goes_out_but_for_that(
     assert {row[0] for row in states(conn, "error_kind")} == {None, "internal"}
 
 
-async def test_what_an_outage_of_hours_kept_back_is_one_message(
-    conn: Conn, checker_pool: CheckerPool, inbox: Inbox
-) -> None:
-    told = await tell(checker_pool, 300, group_key=None)
-    conn.execute(
-        "UPDATE metrics.notification SET not_before_at = now() - interval '6 hours',"
-        " attempts = 70, error_kind = 'retry', retry_at = now() - random() * interval '1 minute'"
-    )
-
-    async with running(outbox(checker_pool, inbox.channel())):
-        await until(lambda: count(conn, "accepted") == 300)
-
-    assert [set(one.event_ids) for one in inbox.arrived] == [{one.event_id for one in told}]
-
-
 async def test_provider_that_never_answers_is_tried_again(
     conn: Conn, checker_pool: CheckerPool, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,6 +18,7 @@ from tests.http_receiver import Receiver, answer, http_receiver
 from tests.notices import NOW, PUBLIC_URL, make_message, make_notice
 
 RETRY, PERMANENT = SendErrorKind.RETRY, SendErrorKind.PERMANENT
+NEXT = SendErrorKind.NEXT_CHANNEL
 TOKEN = "t0ken"
 pytestmark = pytest.mark.asyncio
 
@@ -91,8 +92,8 @@ async def test_apprise_when_text_is_long_then_cut(receiver: Receiver) -> None:
     ("status", "kind"),
     [
         ("400 Bad", PERMANENT),
-        ("401 Who", PERMANENT),
-        ("404 Gone", PERMANENT),
+        ("401 Who", NEXT),
+        ("404 Gone", NEXT),
         ("408 Late", RETRY),
         ("429 Slow", RETRY),
         ("500 Oh", RETRY),
@@ -113,7 +114,7 @@ async def test_apprise_when_redirected_then_not_followed(receiver: Receiver) -> 
     receiver.respond = answer("307 Moved", Location="http://169.254.169.254/")
     refused = await refusal(channel(receiver))
 
-    assert refused.kind is PERMANENT
+    assert refused.kind is NEXT
     assert len(receiver.requests) == 1
 
 

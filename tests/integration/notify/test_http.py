@@ -64,7 +64,7 @@ async def test_post_when_address_is_inward_then_nothing_is_connected() -> None:
         with pytest.raises(SendError, match="leads inward") as caught:
             await post(receiver.url, Poster())
 
-        assert caught.value.kind is SendErrorKind.PERMANENT
+        assert caught.value.kind is SendErrorKind.NEXT_CHANNEL
         assert receiver.requests == []
 
 

@@ -1,7 +1,5 @@
 """Amazon SES: mails in moto's server."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from ntp_checker.errors import SendError, SendErrorKind
@@ -9,28 +7,12 @@ from ntp_checker.model import ChannelKind, ChannelSettings, TransitionKind
 from ntp_checker.notify.opening import open_channel
 from ntp_checker.notify.ses import SesChannel, make_ses_client
 from tests.http_receiver import Receiver, http_receiver
+from tests.integration.notify.conftest import SENDER
 from tests.moto_server import MotoServer, SentMail
 from tests.notices import make_message, make_notice
 
-SENDER = "alerts@example.org"
 RECIPIENTS = ("ann@example.org", "bob@example.org")
 pytestmark = pytest.mark.asyncio
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    server = MotoServer()
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def ses(moto: MotoServer, aws: pytest.MonkeyPatch) -> MotoServer:
-    """Empty, with the sender verified; clients made now lead there."""
-    moto.reset()
-    moto.verify(SENDER)
-    aws.setenv("AWS_ENDPOINT_URL_SESV2", moto.url)
-    return moto
 
 
 def channel(recipients: tuple[str, ...] = RECIPIENTS) -> SesChannel:

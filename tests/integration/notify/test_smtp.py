@@ -112,11 +112,11 @@ async def test_send_when_starttls_and_login_then_taken(guarded, pair, mailbox: M
     assert mailbox.was_encrypted == [True]
 
 
-async def test_send_when_password_is_wrong_then_permanent_without_it(guarded, pair) -> None:
+async def test_send_when_password_is_wrong_then_next_channel_without_it(guarded, pair) -> None:
     with pytest.raises(SendError, match="535") as caught:
         await login(guarded, pair, "wr0ng-passw0rd").send(make_message())
 
-    assert caught.value.kind is SendErrorKind.PERMANENT
+    assert caught.value.kind is SendErrorKind.NEXT_CHANNEL
     assert "wr0ng-passw0rd" not in str(caught.value)
 
 
@@ -126,7 +126,7 @@ async def test_send_when_server_has_no_starttls_then_never_in_the_clear(
     with pytest.raises(SendError, match="STARTTLS") as caught:
         await channel(start().port, security=SmtpSecurity.STARTTLS).send(make_message())
 
-    assert caught.value.kind is SendErrorKind.PERMANENT
+    assert caught.value.kind is SendErrorKind.NEXT_CHANNEL
     assert mailbox.envelopes == []
 
 

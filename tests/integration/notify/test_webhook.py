@@ -128,7 +128,7 @@ async def test_webhook_when_redirected_inward_then_refused_and_not_followed(
     with pytest.raises(SendError, match="redirects are not followed") as caught:
         await webhook.send(make_message())
 
-    assert caught.value.kind is SendErrorKind.PERMANENT
+    assert caught.value.kind is SendErrorKind.NEXT_CHANNEL
     assert len(receiver.requests) == 1
 
 
@@ -179,8 +179,8 @@ async def test_slack_when_text_is_long_then_cut() -> None:
 @pytest.mark.parametrize(
     ("status", "said", "kind"),
     [
-        ("404 Not Found", b"no_service", SendErrorKind.PERMANENT),
-        ("410 Gone", b"channel_is_archived", SendErrorKind.PERMANENT),
+        ("404 Not Found", b"no_service", SendErrorKind.NEXT_CHANNEL),
+        ("410 Gone", b"channel_is_archived", SendErrorKind.NEXT_CHANNEL),
         ("429 Too Many", b"rate_limited", SendErrorKind.RETRY),
         ("500 Oh", b"rollup_error", SendErrorKind.RETRY),
     ],

@@ -1,0 +1,1 @@
+"""What the images are, tried on the images themselves: `make images-proof`, as root on Debian."""
