@@ -1,7 +1,7 @@
 # make run: everything it takes to see a page. make test: everything it takes to trust a change.
 .POSIX:
 .NOTPARALLEL:
-.PHONY: run demo test check kills alert-kills alert-delay outage storms fuzz bench images-proof rig rollups-proof lock assets \
+.PHONY: run demo test check kills alert-kills alert-delay outage away storms fuzz bench images-proof rig rollups-proof lock assets \
 	venv dev clean
 
 PYTHON = .venv/bin/python
@@ -56,6 +56,10 @@ alert-delay: dev
 # Fifty hosts at 1 s while the database is away for a minute; `make test` takes 10 s.
 outage: dev
 	NTP_CHECKER_OUTAGE_S=60 $(PYTHON) -m pytest -q -rP --timeout 600 tests/acceptance/test_load.py
+
+# A clock breaks while the database is away, at 10 s and after a minute; `make test` has 1 s and 6 s.
+away: dev
+	NTP_CHECKER_AWAY_INTERVAL_S=10 $(PYTHON) -m pytest -q -rP tests/acceptance/test_database_away.py
 
 # Each parser with 10,000 generated inputs; `make test` tries 300.
 fuzz: dev

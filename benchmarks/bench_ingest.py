@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ntp_checker.advances import Alerting
-from ntp_checker.model import Host, JudgedSample, Limits, SourceMode, SourceState
+from ntp_checker.model import Host, JudgedSample, Limits, Route, SourceMode, SourceState
 from ntp_checker.resources import sql_path
 from ntp_checker.rules.verdict import judge
 from ntp_checker.store.hosts import sync_hosts
@@ -30,6 +30,9 @@ WARM_UP = 5
 #: Least part of the raw COPY's speed that is promised.
 PROMISED_RATIO = 0.12
 START_AT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+#: With a route, as what people are to hear of costs, too.
+ALERTING = Alerting(routes=(Route(channels=("mail",)),))
 
 Batches = list[list[JudgedSample]]
 
@@ -82,7 +85,7 @@ async def measure(url: str, hosts: int, *, are_healthy: bool) -> float:
                 ]
                 raw = copy_rows(given)
                 copy_s = await time_of(copy_raw(conn, raw))
-                batch_s = await time_of(write_batch(conn, rows, Alerting()))
+                batch_s = await time_of(write_batch(conn, rows, ALERTING))
                 took_s.append((copy_s, batch_s))
             stored = await conn.execute(
                 "SELECT count(*) FROM metrics.ntp WHERE slot_at > '2020-01-01'"

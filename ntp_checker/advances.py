@@ -1,11 +1,19 @@
 """From stored samples to alerts and what is to be told of them: in the samples' transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from ntp_checker.alerting import advance, close_all, settle
-from ntp_checker.audiences import Alerting, group_of, in_storm, read_audiences, unseen_key
+from ntp_checker.audiences import (
+    Alerting,
+    group_of,
+    in_storm,
+    make_notifications,
+    read_audiences,
+    unseen_key,
+)
 from ntp_checker.blindness import Sight
 from ntp_checker.explanations import read_explanations
 from ntp_checker.model import (
@@ -16,7 +24,7 @@ from ntp_checker.model import (
     Notification,
     Transition,
 )
-from ntp_checker.routing import Audience, Told, is_storm, notifications_of
+from ntp_checker.routing import Told, is_storm
 from ntp_checker.store.alerts import HostAlerts, StorableAdvance, read_live, store_advances
 from ntp_checker.store.audience import read_left_hosts, read_withheld
 from ntp_checker.store.clock import read_clock
@@ -36,26 +44,35 @@ __all__ = [
     "tell_at_last",
 ]
 
-#: What happened longer ago than this is told in one digest: a spool was replayed.
-OLD_NEWS = timedelta(minutes=5)
-OLD_NEWS_KEY = "what happened meanwhile"
-#: How long a digest waits for the batches after this one.
-OLD_NEWS_HOLD = timedelta(seconds=20)
-
-
 NO_LONGER_WATCHED = "no longer watched"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advanced:
+    """What a batch of samples came to."""
+
+    notifications: int = 0  #: that were queued
+    #: By its number, each host's alerts as they are now; None: neither live nor recent ones.
+    hosts: Mapping[int, HostAlerts | None] = field(default_factory=dict)
+
+
+#: By transition, whom it was told already, or was to be.
+Decided = Mapping[UUID, Sequence[Notification]]
+
+
 async def advance_alerts(
-    conn: CheckerConnection, samples: Sequence[StorableSample], alerting: Alerting
-) -> int:
+    conn: CheckerConnection,
+    samples: Sequence[StorableSample],
+    alerting: Alerting,
+    decided: Decided,
+) -> Advanced:
     """Takes these new samples of held leases into their hosts' alerts, each host's in order.
 
-    Before `latest` moves. How many notifications were queued; they, the transitions and the
-    alerts are there when the transaction commits.
+    Before `latest` moves. Who hears of what is `decided` already stays as it is. The notifications,
+    the transitions and the alerts are there when the transaction commits.
     """
     if not samples:
-        return 0
+        return Advanced()
     by_host: dict[int, list[StorableSample]] = {}
     for sample in samples:
         by_host.setdefault(sample.host_id, []).append(sample)
@@ -69,9 +86,17 @@ async def advance_alerts(
         of_host[0].judged.sample.host: list(found[host_id].live.values())
         for host_id, of_host in by_host.items()
     }
-    queued = await store_and_tell(conn, [one for one in made if one.alerts], live, alerting)
+    queued, held_back = await _store_and_tell(
+        conn, [one for one in made if one.alerts], live, alerting, decided
+    )
     newest = [(of_host[-1], found[host_id]) for host_id, of_host in by_host.items()]
-    return queued + await tell_at_last(conn, newest, live, alerting)
+    queued_at_last, told_of = await tell_at_last(conn, newest, live, alerting)
+    for one in (*held_back, *told_of):
+        found[one.host_id].live.update({alert.key: alert for alert in one.alerts})
+    return Advanced(
+        notifications=queued + queued_at_last,
+        hosts={number: found[number].as_of(of[-1].slot_at) for number, of in by_host.items()},
+    )
 
 
 async def end_alerts_of_left(conn: CheckerConnection, owner: str, alerting: Alerting) -> int:
@@ -137,12 +162,24 @@ async def store_and_tell(
 
     `live` are, by host, the alerts that are live now: one may explain another.
     """
+    queued, _ = await _store_and_tell(conn, made, live, alerting, {})
+    return queued
+
+
+async def _store_and_tell(
+    conn: CheckerConnection,
+    made: Sequence[StorableAdvance],
+    live: Mapping[str, Sequence[Alert]],
+    alerting: Alerting,
+    decided: Decided,
+) -> tuple[int, Sequence[StorableAdvance]]:
+    """The same; and the alerts that were held back from everybody, as they are now."""
     if not made:
-        return 0
+        return 0, ()
     new = await store_advances(conn, made)
     alerting.on_stored(new)
     if not new or not alerting.routes:
-        return 0
+        return 0, ()
     audiences = await read_audiences(conn, {group_of(alerting, one.key) for one in new}, alerting)
     told = await read_told(conn, (one.event_id for one in new))
     explained = await read_explanations(conn, new, live, alerting.hosts_at)
@@ -152,7 +189,7 @@ async def store_and_tell(
     for transition in new:
         audience = audiences[group_of(alerting, transition.key)]
         here = telling.setdefault((transition.key, transition.first_bad_slot_at), {})
-        found = _notifications(
+        found = list(decided.get(transition.event_id, ())) or make_notifications(
             transition,
             audience,
             explained.get(transition.event_id),
@@ -164,8 +201,8 @@ async def store_and_tell(
             if one.suppressed_by is None
         }
         notifications += found
-    await _note_withheld(conn, made, new, notifications)
-    return await queue(conn, notifications)
+    held_back = await _note_withheld(conn, made, new, notifications)
+    return await queue(conn, notifications), held_back
 
 
 async def _note_withheld(
@@ -173,8 +210,8 @@ async def _note_withheld(
     made: Sequence[StorableAdvance],
     new: Sequence[Transition],
     notifications: Sequence[Notification],
-) -> None:
-    """Afterwards each open alert whose last telling was held back from everybody says so."""
+) -> Sequence[StorableAdvance]:
+    """Afterwards each open alert whose last telling was held back from everybody says so: these."""
     all_of_them = {one.event_id for one in notifications}
     go_out = {one.event_id for one in notifications if one.suppressed_by is None}
     # Of an alert the last counts: transitions come in order.
@@ -193,6 +230,7 @@ async def _note_withheld(
         ]
         noted.append(replace(one, alerts=alerts, transitions=()))
     await store_advances(conn, noted)
+    return noted
 
 
 def _at_last(sample: StorableSample, state: HostAlerts) -> StorableAdvance:
@@ -214,15 +252,16 @@ async def tell_at_last(
     newest: Sequence[tuple[StorableSample, HostAlerts]],
     live: Mapping[str, Sequence[Alert]],
     alerting: Alerting,
-) -> int:
+) -> tuple[int, Sequence[StorableAdvance]]:
     """Tells of withheld alerts that nothing holds back any more; the others stay as they are.
 
     Given is each host's newest sample, and its alerts after it. A silence may end for many at once:
-    then they wait for each other, as in a storm. How many notifications were queued.
+    then they wait for each other, as in a storm. How many notifications were queued, and those
+    alerts as they are now.
     """
     at_last = [one for one in (_at_last(*pair) for pair in newest) if one.alerts]
     if not at_last or not alerting.routes:
-        return 0
+        return 0, ()
     groups = {group_of(alerting, alert.key) for one in at_last for alert in one.alerts}
     audiences = dict(await read_audiences(conn, groups, alerting))
     lately = timedelta(seconds=alerting.interval_s)
@@ -240,7 +279,7 @@ async def tell_at_last(
         kept = []
         for alert, transition in zip(one.alerts, one.transitions, strict=True):
             audience = audiences[group_of(alerting, alert.key)]
-            found = _notifications(
+            found = make_notifications(
                 transition, audience, explained.get(transition.event_id), told={}
             )
             if any(notification.suppressed_by is None for notification in found):
@@ -254,32 +293,4 @@ async def tell_at_last(
     stored = await store_advances(conn, made)
     alerting.on_stored(stored)
     new = {transition.event_id for transition in stored}
-    return await queue(conn, [one for one in notifications if one.event_id in new])
-
-
-def _notifications(
-    transition: Transition, audience: Audience, inhibited_by: str | None, told: Mapping[str, Told]
-) -> list[Notification]:
-    """Who hears of it; of what happened long ago in one digest."""
-    found = notifications_of(transition, audience, inhibited_by=inhibited_by, told=told)
-    if audience.at - transition.slot_at > OLD_NEWS and not _is_held(found, audience):
-        return [_as_old_news(one, audience.at) for one in found]
-    return found
-
-
-def _is_held(found: Sequence[Notification], audience: Audience) -> bool:
-    """True for what waits for the checker's sight."""
-    hold = audience.unseen_hold
-    return hold is not None and any(one.group_key == hold.group_key for one in found)
-
-
-def _as_old_news(notification: Notification, now_at: datetime) -> Notification:
-    """In one digest with all else that happened while nobody could be told."""
-    waits_until_at = now_at + OLD_NEWS_HOLD
-    return Notification(
-        event_id=notification.event_id,
-        channel=notification.channel,
-        group_key=OLD_NEWS_KEY,
-        not_before_at=max(notification.not_before_at or waits_until_at, waits_until_at),
-        suppressed_by=notification.suppressed_by,
-    )
+    return await queue(conn, [one for one in notifications if one.event_id in new]), made

@@ -5,13 +5,27 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ntp_checker.blindness import Sight
-from ntp_checker.model import AlertKey, AlertPolicy, Route, Transition
-from ntp_checker.routing import STORM_KEY, Audience, Hold, is_storm, storm_hold
+from ntp_checker.model import AlertKey, AlertPolicy, Notification, Route, Transition
+from ntp_checker.routing import (
+    STORM_KEY,
+    Audience,
+    Hold,
+    Told,
+    is_storm,
+    notifications_of,
+    storm_hold,
+)
 from ntp_checker.store.audience import GroupNow, read_groups
 from ntp_checker.store.clock import read_clock
 from ntp_checker.store.holds import read_window
+from ntp_checker.store.notifications import OLD_NEWS_KEY
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.silences import read_in_force
+
+#: What happened longer ago than this is told in one digest: a spool was replayed.
+OLD_NEWS = timedelta(minutes=5)
+#: How long a digest waits for the batches after this one.
+OLD_NEWS_HOLD = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +59,10 @@ async def read_audiences(
     window = await read_window(conn, STORM_KEY, at=now_at, latest_at=longest_until_at)
     # A storm that goes on is known by what waits: its last hosts are few.
     hold_until_at = {
-        group: longest_until_at if window is None and _is_stormy(found, group, alerting) else window
+        group: longest_until_at if window is None and is_stormy(found, group, alerting) else window
         for group in groups
     }
-    unseen_hold = _unseen_hold(alerting.sight, now_at)
+    unseen_hold = unseen_hold_of(alerting.sight, now_at)
     return {
         group: Audience(
             routes=alerting.routes,
@@ -69,7 +83,7 @@ def in_storm(audience: Audience, alerting: Alerting) -> Audience:
     return replace(audience, hold_until_at=audience.at + storm_hold(alerting.interval_s))
 
 
-def _is_stormy(found: Mapping[str, GroupNow], group: str, alerting: Alerting) -> bool:
+def is_stormy(found: Mapping[str, GroupNow], group: str, alerting: Alerting) -> bool:
     """True where many come together: in this group, in all of them, or all of a small fleet."""
     of_group = found.get(group, GroupNow())
     fleet = GroupNow(
@@ -81,7 +95,8 @@ def _is_stormy(found: Mapping[str, GroupNow], group: str, alerting: Alerting) ->
     )
 
 
-def _unseen_hold(sight: Sight, now_at: datetime) -> Hold | None:
+def unseen_hold_of(sight: Sight, now_at: datetime) -> Hold | None:
+    """What waits because the checker sees nothing; None if it sees, or was blind for too long."""
     until_at = sight.held_until_at
     if until_at is None or until_at <= now_at:
         return None
@@ -96,3 +111,36 @@ def unseen_key(sight: Sight) -> str:
 def group_of(alerting: Alerting, key: AlertKey) -> str:
     """Of the alert's host; "" for none."""
     return alerting.group_of.get(key.host, "")
+
+
+def make_notifications(
+    transition: Transition,
+    audience: Audience,
+    inhibited_by: str | None,
+    told: Mapping[str, Told],
+) -> list[Notification]:
+    """Who hears of it, as `notifications_of` has it; of what happened long ago in one digest."""
+    found = notifications_of(transition, audience, inhibited_by=inhibited_by, told=told)
+    return _unless_old_news(found, transition, audience)
+
+
+def _unless_old_news(
+    found: Sequence[Notification], transition: Transition, audience: Audience
+) -> list[Notification]:
+    """Old news are told in one digest with all else that happened while nobody could be told.
+
+    But for what waits for the checker's sight anyway.
+    """
+    hold = audience.unseen_hold
+    is_held = hold is not None and any(one.group_key == hold.group_key for one in found)
+    if audience.at - transition.slot_at <= OLD_NEWS or is_held:
+        return list(found)
+    waits_until_at = audience.at + OLD_NEWS_HOLD
+    return [
+        replace(
+            one,
+            group_key=OLD_NEWS_KEY,
+            not_before_at=max(one.not_before_at or waits_until_at, waits_until_at),
+        )
+        for one in found
+    ]

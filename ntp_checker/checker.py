@@ -28,10 +28,11 @@ from ntp_checker.store.clock import read_clock
 from ntp_checker.store.hosts import FLEET_ID, hosts_with_gps, note_configs, note_gps, sync_hosts
 from ntp_checker.store.leases import take_all
 from ntp_checker.store.migrate import init_or_check
+from ntp_checker.store.notifications import Claimed
 from ntp_checker.store.pool import CheckerPool, store_errors
 from ntp_checker.store.spool import Spool
 from ntp_checker.targets import LOCAL
-from ntp_checker.telling import alerting_of
+from ntp_checker.telling import Telling, alerting_of
 from ntp_checker.writer import Writer
 
 log = structlog.get_logger()
@@ -58,10 +59,10 @@ class Checker:
     spool: Spool
     pool: CheckerPool
     writer: Writer
-    outbox: Outbox
+    telling: Telling
     metrics: CheckerMetrics
     health: Health
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock
     #: Lease epoch by host name, before the database was reached that of the last run. Of a host
     #: that is new it is 0: such rows are stored, and leave what is true now to who holds the lease.
     epochs: dict[str, int] = field(init=False)
@@ -107,6 +108,11 @@ class Checker:
                 hosts_leased=lambda: len(self._leased),
             )
         )
+
+    @property
+    def outbox(self) -> Outbox[Claimed]:
+        """What waits in the database goes out by it."""
+        return self.telling.outbox
 
     @property
     def alerting_now(self) -> Alerting:

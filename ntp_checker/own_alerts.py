@@ -103,7 +103,8 @@ async def advance_own(
         )
     live = {CHECKER: list(state.live.values())}
     queued = await store_and_tell(conn, [made], live, alerting) if made.alerts else 0
-    return queued + await tell_at_last(conn, [(samples[-1], state)], live, alerting)
+    queued_at_last, _ = await tell_at_last(conn, [(samples[-1], state)], live, alerting)
+    return queued + queued_at_last
 
 
 def own_policy(policy: AlertPolicy) -> AlertPolicy:

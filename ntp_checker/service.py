@@ -24,13 +24,13 @@ from ntp_checker.own_watch import OwnWatch
 from ntp_checker.reload import follow_settings
 from ntp_checker.resources import command_name
 from ntp_checker.rollup import run_rollups
-from ntp_checker.schedule import Slots
+from ntp_checker.schedule import Clock, Slots
 from ntp_checker.simulated import is_simulated
 from ntp_checker.store.migrate import init_or_check
 from ntp_checker.store.partitions import PartitionOutcome
 from ntp_checker.store.pool import CheckerPool, open_checker_pool
 from ntp_checker.store.spool import Spool
-from ntp_checker.telling import make_outbox
+from ntp_checker.telling import make_telling, open_channels
 from ntp_checker.watch import Watch, make_probe
 from ntp_checker.writer import Writer
 
@@ -150,7 +150,7 @@ async def _monitor(settings: Settings, url: str, file: SettingsFile) -> None:
         stop_writing = asyncio.Event()
         async with asyncio.TaskGroup() as writing:
             writing.create_task(checker.writer.run(stop_writing))
-            writing.create_task(checker.outbox.run(stop_writing))
+            writing.create_task(checker.telling.run(stop_writing))
             try:
                 await _watch(checker, stop, file)
             finally:
@@ -255,7 +255,18 @@ def _make_checker(settings: Settings, url: str, spool: Spool, pool: CheckerPool)
     metrics = CheckerMetrics(
         version=__version__, channels=[channel.name for channel in settings.channels]
     )
-    outbox = make_outbox(settings, pool, spool.owner, alerting, on_tried=metrics.delivered)
+    clock = Clock()
+    telling = make_telling(
+        settings,
+        open_channels(settings),
+        pool,
+        spool,
+        alerting=alerting,
+        hosts=lambda: {host.name for host in checker.hosts},
+        now=clock.now,
+        away_s=lambda: checker.settings.database_away_s,
+        on_tried=metrics.delivered,
+    )
     checker = Checker(
         settings=settings,
         url=url,
@@ -266,12 +277,14 @@ def _make_checker(settings: Settings, url: str, spool: Spool, pool: CheckerPool)
             spool,
             pool,
             alerting=alerting,
-            on_news=outbox.wake,
+            on_news=telling.outbox.wake,
             on_written=metrics.written,
             on_failed=metrics.write_failed,
+            stand_in=telling.standby,
         ),
-        outbox=outbox,
+        telling=telling,
         metrics=metrics,
         health=Health(settings.interval_s),
+        clock=clock,
     )
     return checker

@@ -1,20 +1,27 @@
 """Alerts to people: channels and messages as the settings want them."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 
 from ntp_checker.advances import Alerting
 from ntp_checker.config import Settings
 from ntp_checker.message import AlertNotice, OutgoingMessage, compose
-from ntp_checker.model import Host
+from ntp_checker.model import Due, Host
+from ntp_checker.notes import Note
 from ntp_checker.notify.channel import Channel
 from ntp_checker.notify.opening import open_channel
 from ntp_checker.notify.ses import make_ses_client
-from ntp_checker.outbox import Compose, Fallbacks, OnTried, Outbox
+from ntp_checker.outbox import Compose, DatabaseOutbox, Fallbacks, OnTried, Outbox, Waiting
+from ntp_checker.outbox.waiting import D
+from ntp_checker.standby import ComposeNoted, SpoolOutbox, Standby, read_noted_details
 from ntp_checker.store.clock import read_clock
 from ntp_checker.store.notice_details import HostDetails, read_details
 from ntp_checker.store.notifications import Claimed
 from ntp_checker.store.pool import CheckerConnection, CheckerPool
+from ntp_checker.store.spool import Spool
 
 
 def alerting_of(settings: Settings, hosts: Sequence[Host]) -> Alerting:
@@ -35,20 +42,69 @@ def open_channels(settings: Settings) -> dict[str, Channel]:
     }
 
 
-def make_outbox(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """All that tells people: from the database, and without it where that is away."""
+
+    outbox: Outbox[Claimed]
+    spool_outbox: Outbox[Note]
+    standby: Standby
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`, and a little longer for what is under way."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.standby.run(stop))
+            tasks.create_task(self.spool_outbox.run(stop))
+            tasks.create_task(self.outbox.run(stop))
+
+
+def make_telling(
     settings: Settings,
+    channels: Mapping[str, Channel],
     pool: CheckerPool,
-    owner: str,
-    alerting: Callable[[], Alerting],
+    spool: Spool,
     *,
+    alerting: Callable[[], Alerting],
+    hosts: Callable[[], Collection[str]],
+    now: Callable[[], datetime],
+    away_s: Callable[[], float],
     on_tried: OnTried = lambda _channel, _outcome: None,
-) -> Outbox:
-    """The outbox with its channels. Raises ConfigError."""
+) -> Telling:
+    """Both outboxes, on these channels.
+
+    `alerting`, `hosts` (the names of those watched) and `away_s` say what is in force.
+    """
+    noted = SpoolOutbox(spool, make_compose_noted(settings, spool, now), now)
+    spool_outbox = _outbox(noted, channels, settings, alerting, on_tried)
+    standby = Standby(
+        spool,
+        noted,
+        alerting=alerting,
+        hosts=hosts,
+        now=now,
+        on_news=spool_outbox.wake,
+        away_s=away_s,
+    )
+    stored = DatabaseOutbox(
+        pool, make_compose(settings), owner=spool.owner, is_open=standby.lets_database_tell
+    )
+    return Telling(
+        outbox=_outbox(stored, channels, settings, alerting, on_tried),
+        spool_outbox=spool_outbox,
+        standby=standby,
+    )
+
+
+def _outbox(
+    waiting: Waiting[D],
+    channels: Mapping[str, Channel],
+    settings: Settings,
+    alerting: Callable[[], Alerting],
+    on_tried: OnTried,
+) -> Outbox[D]:
     return Outbox(
-        pool,
-        open_channels(settings),
-        make_compose(settings),
-        owner=owner,
+        waiting,
+        channels,
         messages_per_s={one.name: one.messages_per_s for one in settings.channels},
         fallbacks_of=_fallbacks(alerting),
         on_tried=on_tried,
@@ -63,7 +119,7 @@ def make_compose(settings: Settings) -> Compose:
     ) -> OutgoingMessage:
         details = await read_details(conn, claimed)
         return compose(
-            [_notice(one, details) for one in claimed],
+            [_notice(one, details.get(one.host_id)) for one in claimed],
             public_url=settings.public_url,
             now=await read_clock(conn),
         )
@@ -71,9 +127,25 @@ def make_compose(settings: Settings) -> Compose:
     return compose_claimed
 
 
-def _notice(claimed: Claimed, details: Mapping[int, HostDetails]) -> AlertNotice:
+def make_compose_noted(
+    settings: Settings, spool: Spool, now: Callable[[], datetime]
+) -> ComposeNoted:
+    """Puts a message together with what the spool knows around it."""
+
+    async def compose_noted(claimed: Sequence[Note]) -> OutgoingMessage:
+        details = await read_noted_details(spool, claimed)
+        return compose(
+            [_notice(one, details.get(one.transition.key.host)) for one in claimed],
+            public_url=settings.public_url,
+            now=now(),
+        )
+
+    return compose_noted
+
+
+def _notice(claimed: Due, details: HostDetails | None) -> AlertNotice:
     alert = claimed.alert
-    known = details.get(claimed.host_id, HostDetails())
+    known = details or HostDetails()
     return AlertNotice(
         transition=claimed.transition,
         group=claimed.group,
@@ -90,7 +162,7 @@ def _notice(claimed: Claimed, details: Mapping[int, HostDetails]) -> AlertNotice
 def _fallbacks(alerting: Callable[[], Alerting]) -> Fallbacks:
     """The channels that stand in, in the order of the routes that name the claim's own."""
 
-    def fallbacks_of(claimed: Claimed) -> Sequence[str]:
+    def fallbacks_of(claimed: Due) -> Sequence[str]:
         return [
             channel
             for route in alerting().routes

@@ -6,7 +6,7 @@
 import asyncio
 import sys
 
-from ntp_checker.outbox import Outbox
+from ntp_checker.outbox import DatabaseOutbox, Outbox
 from ntp_checker.store.pool import open_checker_pool
 from tests.inbox import InboxChannel
 from tests.stored_alerts import compose_claimed
@@ -16,10 +16,8 @@ async def send(url: str, port: int, owner: str) -> None:
     """Until killed."""
     pool = await open_checker_pool(url)
     outbox = Outbox(
-        pool,
+        DatabaseOutbox(pool, compose_claimed, owner=owner),
         {"mail": InboxChannel("mail", port)},
-        compose_claimed,
-        owner=owner,
         messages_per_s={"mail": 500.0},
     )
     await outbox.run(asyncio.Event())

@@ -7,7 +7,8 @@ from typing import Any, LiteralString
 
 from psycopg import sql
 
-from ntp_checker.outbox import Outbox
+from ntp_checker.model import Due
+from ntp_checker.outbox import DatabaseOutbox, Outbox
 from ntp_checker.store.notifications import Claimed
 from ntp_checker.store.pool import CheckerPool
 from tests.inbox import InboxChannel
@@ -23,24 +24,22 @@ def outbox(
     owner: str = "one",
     rates: Mapping[str, float] = FAST,
     **changed: Any,
-) -> Outbox:
+) -> Outbox[Claimed]:
     return Outbox(
-        pool,
+        DatabaseOutbox(pool, changed.pop("compose", compose_claimed), owner=owner),
         {channel.name: channel for channel in channels},
-        changed.pop("compose", compose_claimed),
-        owner=owner,
         messages_per_s=rates,
         **changed,
     )
 
 
-def with_pager(_: Claimed) -> Sequence[str]:
+def with_pager(_: Due) -> Sequence[str]:
     """The pager stands in for the mail."""
     return ("mail", "pager")
 
 
 @asynccontextmanager
-async def running(*outboxes: Outbox) -> AsyncIterator[None]:
+async def running(*outboxes: Outbox[Claimed]) -> AsyncIterator[None]:
     stop = asyncio.Event()
     tasks = [asyncio.create_task(one.run(stop)) for one in outboxes]
     try:

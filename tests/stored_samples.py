@@ -41,8 +41,8 @@ async def store(pool: CheckerPool, epoch: int, *samples: JudgedSample) -> int:
     return written.rows
 
 
-async def until(condition: Callable[[], Awaitable[bool] | bool]) -> None:
-    deadline_s = time.monotonic() + WAIT_S
+async def until(condition: Callable[[], Awaitable[bool] | bool], *, wait_s: float = WAIT_S) -> None:
+    deadline_s = time.monotonic() + wait_s
     while True:
         found = condition()
         if found if isinstance(found, bool) else await found:

@@ -28,13 +28,14 @@ from ntp_checker.model import (
     Route,
     Sample,
 )
-from ntp_checker.outbox import Outbox
+from ntp_checker.outbox import DatabaseOutbox, Outbox
 from ntp_checker.own_alerts import Ourselves, OwnRound, advance_own
 from ntp_checker.rules.verdict import judge
 from ntp_checker.schedule import Clock, Slots
 from ntp_checker.store.clock import read_clock
 from ntp_checker.store.hosts import sync_hosts
 from ntp_checker.store.leases import take_all
+from ntp_checker.store.notifications import Claimed
 from ntp_checker.store.pool import CheckerPool
 from ntp_checker.store.spool import Spool
 from ntp_checker.telling import make_compose
@@ -87,7 +88,7 @@ class StormFleet:
     hosts: Sequence[Host]
     interval_s: float
     alerting: Alerting
-    outbox: Outbox
+    outbox: Outbox[Claimed]
     epochs: dict[str, int]
     clock: Clock
     late_s: list[float] = field(default_factory=list)  #: of each look, behind its slot
@@ -196,10 +197,8 @@ async def make_fleet(
             group_of={host.name: host.group or "" for host in fleet},
         ),
         outbox=Outbox(
-            pool,
+            DatabaseOutbox(pool, make_compose(load_settings({})), owner=spool.owner),
             {"mail": inbox.channel()},
-            make_compose(load_settings({})),
-            owner=spool.owner,
         ),
         epochs={name: taken[host_id] for name, host_id in ids.items()},
         clock=clock,

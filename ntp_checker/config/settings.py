@@ -169,6 +169,8 @@ class Settings(BaseModel):
     """Seconds between two looks at one host."""
     deadline_s: _Seconds | None = None
     """Seconds that one look may take. Left out: min(10, 0.8 x interval)."""
+    database_away_s: _Seconds = 60.0
+    """Seconds that a sample waits for the database before alerts are sent without it."""
     ssh_key_path: _Path = Field(default=Path("~/.ssh/id_ed25519"), validate_default=True)
     """Private key without a passphrase."""
     ssh_known_hosts_path: _Path = Field(default=Path("~/.ssh/known_hosts"), validate_default=True)

@@ -17,11 +17,13 @@ from ntp_checker.model.host import DEFAULT_LIMITS, Host, Limits
 from ntp_checker.model.notice import (
     ChannelKind,
     ChannelSettings,
+    Due,
     Hours,
     NewSilence,
     Notification,
     Route,
     Silence,
+    SilenceRule,
     SmtpSecurity,
 )
 from ntp_checker.model.sample import (
@@ -73,6 +75,7 @@ __all__ = [
     "Capture",
     "ChannelKind",
     "ChannelSettings",
+    "Due",
     "Evidence",
     "Failure",
     "FailureKind",
@@ -99,6 +102,7 @@ __all__ = [
     "Selection",
     "Severity",
     "Silence",
+    "SilenceRule",
     "SmtpSecurity",
     "Source",
     "SourceMode",

@@ -6,6 +6,7 @@ from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from ntp_checker.model.alert import Alert, Transition
 from ntp_checker.model.words import ProblemCode, Severity
 
 
@@ -87,6 +88,15 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceRule:
+    """A silence as it was set: once, or again and again."""
+
+    silence: Silence  #: the first time, or the only one
+    recurrence: str | None = None  #: RFC 5545 rule of its beginnings; None: once
+    time_zone: str | None = None  #: whose wall clock the rule goes by; None: once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewSilence:
     """A silence that somebody asks for; None matches all."""
 
@@ -112,3 +122,15 @@ class Notification:
     group_key: str  #: those of one key and channel may share a message
     not_before_at: datetime | None = None  #: None: at once
     suppressed_by: str | None = None  #: why nobody is told; None: to be sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A notification that is to be sent now, with what it is about."""
+
+    channel: str
+    group_key: str
+    attempts: int  #: this one included
+    group: str | None  #: the host's
+    transition: Transition
+    alert: Alert  #: as it is now

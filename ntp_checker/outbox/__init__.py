@@ -4,7 +4,9 @@ A message counts as sent only after the provider's answer. Whoever is killed in 
 claim that lapses, and the message goes out again with the same event ids: at least once.
 """
 
-from ntp_checker.outbox.lane import Compose, OnTried
+from ntp_checker.outbox.database import Compose, DatabaseOutbox
+from ntp_checker.outbox.lane import OnTried, of_channel
 from ntp_checker.outbox.outbox import Fallbacks, Outbox
+from ntp_checker.outbox.waiting import Waiting
 
-__all__ = ["Compose", "Fallbacks", "OnTried", "Outbox"]
+__all__ = ["Compose", "DatabaseOutbox", "Fallbacks", "OnTried", "Outbox", "Waiting", "of_channel"]

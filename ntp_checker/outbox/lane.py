@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import Generic
 from uuid import uuid5
 
 import structlog
@@ -15,29 +16,16 @@ from ntp_checker.model import Notification
 from ntp_checker.notify.channel import Channel
 from ntp_checker.outbox.health import ChannelHealth
 from ntp_checker.outbox.pace import BACKOFF_MAX_S, TokenBucket, backoff_s
-from ntp_checker.outbox.reach import OutboxReach
-from ntp_checker.store.notifications import (
-    INTERNAL_ERROR,
-    Claimed,
-    claim,
-    queue,
-    release,
-    settle_accepted,
-    settle_given_up,
-    settle_retry,
-    store_message,
-)
-from ntp_checker.store.pool import CheckerConnection
+from ntp_checker.outbox.waiting import D, Waiting
+from ntp_checker.store.notifications import INTERNAL_ERROR
 
 log = structlog.get_logger()
 
-#: Puts a message together from what is claimed and what the database knows of it.
-Compose = Callable[[CheckerConnection, Sequence[Claimed]], Awaitable[OutgoingMessage]]
 #: The same transitions for the next channel, as far as there is one.
-StandIns = Callable[[Sequence[Claimed]], list[Notification]]
+StandIns = Callable[[Sequence[D]], list[Notification]]
 #: Told of each attempt: the channel, and what came of it.
 OnTried = Callable[[str, Delivery], None]
-_Settle = Callable[[CheckerConnection], Awaitable[list[Claimed]]]
+_Settle = Callable[[], Awaitable[list[D]]]
 
 POLL_S = 1.0
 #: Half of a claim: the rest is for settling.
@@ -49,28 +37,24 @@ SETTLE_PAUSE_MAX_S = 5.0
 FALLBACK_ATTEMPTS = 7
 
 
-class Lane:
-    """Sends what is queued for one channel, a message at a time."""
+class Lane(Generic[D]):
+    """Sends what waits for one channel, a message at a time."""
 
     def __init__(
         self,
-        reach: OutboxReach,
+        waiting: Waiting[D],
         channel: Channel,
-        compose: Compose,
         *,
-        owner: str,
         messages_per_s: float,
-        stand_ins: StandIns,
+        stand_ins: StandIns[D],
         wake: Callable[[str], None],
         on_tried: OnTried,
     ) -> None:
         self.queued = asyncio.Event()  #: there may be something to send
+        self._waiting = waiting
         self.health = ChannelHealth(channel.name)
-        self._reach = reach
         self._channel = channel
         self._name = channel.name
-        self._compose = compose
-        self._owner = owner
         self._stand_ins = stand_ins
         self._wake = wake
         self._on_tried = on_tried
@@ -96,8 +80,7 @@ class Lane:
         """One message, if one is due; how many notifications it covered. Raises StoreError."""
         loop = asyncio.get_running_loop()
         if not self._is_released:
-            async with self._reach.transaction() as conn:
-                released = await release(conn, self._owner, self._name)
+            released = await self._waiting.release(self._name)
             self._is_released = True
             if released:
                 log.info("claims taken up again", channel=self._name, notifications=released)
@@ -105,20 +88,17 @@ class Lane:
         await pause(stop, max(self._free_at_s - now_s, self._rate.wait_s(now_s)))
         if stop.is_set():
             return 0
-        async with self._reach.transaction() as conn:
-            claimed = await claim(conn, self._owner, self._name)
+        claimed = await self._waiting.claim(self._name)
         if claimed:
             self._rate.take(loop.time())
             await self._deliver(claimed)
         return len(claimed)
 
-    async def _deliver(self, claimed: Sequence[Claimed]) -> None:
+    async def _deliver(self, claimed: Sequence[D]) -> None:
         """Sends what is claimed and settles it. Raises StoreError if that kept it from going out."""
         message: OutgoingMessage | None = None
         try:
-            async with self._reach.transaction() as conn:
-                message = _of_channel(await self._compose(conn, claimed), self._name)
-                lost = await store_message(conn, claimed, message, self._channel.recipients)
+            message, lost = await self._waiting.make_message(claimed, self._channel)
             if lost:
                 log.warning("claim lost before sending", channel=self._name, lost=len(lost))
                 return
@@ -147,10 +127,10 @@ class Lane:
         await self._settle_failure(claimed, message, failure)
 
     async def _settle_accepted(
-        self, claimed: Sequence[Claimed], message: OutgoingMessage, answer: str
+        self, claimed: Sequence[D], message: OutgoingMessage, answer: str
     ) -> None:
-        async def settle(conn: CheckerConnection) -> list[Claimed]:
-            return await settle_accepted(conn, claimed, message, clean_line(answer))
+        async def settle() -> list[D]:
+            return await self._waiting.settle_accepted(claimed, message, clean_line(answer))
 
         self._failures = 0
         self.health.note_accepted()
@@ -171,7 +151,7 @@ class Lane:
             )
 
     async def _settle_failure(
-        self, claimed: Sequence[Claimed], message: OutgoingMessage | None, failure: SendError
+        self, claimed: Sequence[D], message: OutgoingMessage | None, failure: SendError
     ) -> None:
         attempts = max(one.attempts for one in claimed)
         others = self._stand_ins(claimed) if _is_for_others(failure, attempts) else []
@@ -183,22 +163,23 @@ class Lane:
         now_s = asyncio.get_running_loop().time()
         self.health.note_refused(reason, now_s, is_given_up=is_given_up)
 
-        async def settle(conn: CheckerConnection) -> list[Claimed]:
+        async def settle() -> list[D]:
             if is_given_up:
-                lost = await settle_given_up(
-                    conn, claimed, message_id=message_id, error_kind=failure.kind, error_text=reason
-                )
-            else:
-                lost = await settle_retry(
-                    conn,
+                return await self._waiting.settle_given_up(
                     claimed,
                     message_id=message_id,
                     error_kind=failure.kind,
                     error_text=reason,
-                    delay_s=_delay_s(failure, attempts),
+                    stand_ins=others,
                 )
-            await queue(conn, others)
-            return lost
+            return await self._waiting.settle_retry(
+                claimed,
+                message_id=message_id,
+                error_kind=failure.kind,
+                error_text=reason,
+                delay_s=_delay_s(failure, attempts),
+                stand_ins=others,
+            )
 
         lost = await self._settle(settle)
         ways = sorted({one.channel for one in others})
@@ -214,14 +195,13 @@ class Lane:
         for way in ways:
             self._wake(way)
 
-    async def _settle_fault(self, claimed: Sequence[Claimed], reason: str) -> None:
+    async def _settle_fault(self, claimed: Sequence[D], reason: str) -> None:
         """Each is tried again alone, so that only what is at fault stays behind."""
         self._on_tried(self._name, Delivery.FAULT)
         delay_s = backoff_s(max(one.attempts for one in claimed))
 
-        async def settle(conn: CheckerConnection) -> list[Claimed]:
-            return await settle_retry(
-                conn,
+        async def settle() -> list[D]:
+            return await self._waiting.settle_retry(
                 claimed,
                 message_id=None,
                 error_kind=INTERNAL_ERROR,
@@ -231,13 +211,12 @@ class Lane:
 
         await self._settle(settle)
 
-    async def _settle(self, settle: _Settle) -> list[Claimed]:
-        """Those no longer ours. Goes on until the database has it: else it would be sent again."""
+    async def _settle(self, settle: _Settle[D]) -> list[D]:
+        """Those no longer ours. Goes on until it is on disk: else it would be sent again."""
         attempts = 0
         while True:
             try:
-                async with self._reach.transaction() as conn:
-                    return await settle(conn)
+                return await settle()
             except RowsRefused:
                 raise
             except StoreError:
@@ -255,7 +234,7 @@ class Lane:
         self._free_at_s = asyncio.get_running_loop().time() + pause_s
 
 
-def _of_channel(message: OutgoingMessage, channel: str) -> OutgoingMessage:
+def of_channel(message: OutgoingMessage, channel: str) -> OutgoingMessage:
     """Two channels tell of the same events in messages of their own."""
     return replace(message, message_id=uuid5(message.message_id, channel))
 

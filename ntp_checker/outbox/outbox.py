@@ -2,22 +2,21 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from typing import Generic
 
 import structlog
 
 from ntp_checker.errors import StoreError
-from ntp_checker.model import Notification
+from ntp_checker.model import Due, Notification
 from ntp_checker.notify.channel import Channel, KnowsSuppressed
-from ntp_checker.outbox.lane import Compose, Lane, OnTried, pause
-from ntp_checker.outbox.reach import OutboxReach
+from ntp_checker.outbox.lane import Lane, OnTried, pause
+from ntp_checker.outbox.waiting import D, Waiting
 from ntp_checker.rules.own import ChannelState
-from ntp_checker.store.notifications import Claimed, give_up_unknown
-from ntp_checker.store.pool import CheckerPool
 
 log = structlog.get_logger()
 
 #: The channels that stand in for a notification's own, in their order.
-Fallbacks = Callable[[Claimed], Sequence[str]]
+Fallbacks = Callable[[Due], Sequence[str]]
 
 #: What is being sent when the checker is told to stop gets this long, with its settling.
 STOP_S = 3.0
@@ -28,32 +27,28 @@ RETRY_S = 5.0
 ASK_SUPPRESSED_S = 600.0
 
 
-class Outbox:
-    """Sends what is queued for as long as the checker runs.
+class Outbox(Generic[D]):
+    """Sends what waits for as long as the checker runs.
 
-    `owner` has one outbox at a time: what an earlier one left claimed is taken up again at once.
+    What an earlier run left in hand is taken up again at once.
     """
 
     def __init__(
         self,
-        pool: CheckerPool,
+        waiting: Waiting[D],
         channels: Mapping[str, Channel],
-        compose: Compose,
         *,
-        owner: str,
         messages_per_s: Mapping[str, float] | None = None,
         fallbacks_of: Fallbacks = lambda _: (),
         on_tried: OnTried = lambda _channel, _outcome: None,
     ) -> None:
-        self._reach = OutboxReach(pool)
+        self._waiting = waiting
         self._fallbacks_of = fallbacks_of
         self._knowing = [one for one in channels.values() if isinstance(one, KnowsSuppressed)]
         self._lanes = {
             name: Lane(
-                self._reach,
+                waiting,
                 channel,
-                compose,
-                owner=owner,
                 messages_per_s=(messages_per_s or {}).get(name, MESSAGES_PER_S),
                 stand_ins=self._stand_ins,
                 wake=self._wake_lane,
@@ -88,8 +83,7 @@ class Outbox:
         """Once: what waits for a channel that left the settings would wait for ever."""
         while not stop.is_set():
             try:
-                async with self._reach.transaction() as conn:
-                    given_up = await give_up_unknown(conn, self._lanes)
+                given_up = await self._waiting.give_up_unknown(self._lanes.keys())
             except StoreError as err:
                 log.debug("dead letters not looked for", reason=str(err))
                 await pause(stop, RETRY_S)
@@ -101,7 +95,7 @@ class Outbox:
     def _wake_lane(self, channel: str) -> None:
         self._lanes[channel].queued.set()
 
-    def _stand_ins(self, claimed: Sequence[Claimed]) -> list[Notification]:
+    def _stand_ins(self, claimed: Sequence[D]) -> list[Notification]:
         """The same transitions for the next channel of each, as far as there is one."""
         found = []
         for one in claimed:

@@ -5,7 +5,7 @@ what `latest` says then is up to which slot the host was judged.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,12 @@ class HostAlerts:
     judged_until_at: datetime | None = (
         None  #: slot of the last sample judged; None before the first
     )
+
+    def as_of(self, slot_at: datetime) -> "HostAlerts | None":
+        """The same after this slot; None where there are neither live nor recent ones."""
+        if not self.live and not self.recent:
+            return None
+        return replace(self, judged_until_at=max(self.judged_until_at or slot_at, slot_at))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,8 +65,8 @@ async def read_details(
         )
     rows = await conn.execute(queries["hosts_now"], {"host_ids": spans["host_ids"]})
     for host_id, gps, sources, selected in await rows.fetchall():
-        details[host_id].gps = _gps_words(_json(gps))
-        details[host_id].selected_source = _source_words(_json(selected))
+        details[host_id].gps = gps_words(_json(gps))
+        details[host_id].selected_source = source_words(_json(selected))
         if selected is None and sources is not None:
             details[host_id].selected_source = f"none of {sources}"
     rows = await conn.execute(queries["changes_before"], spans)
@@ -80,7 +80,8 @@ def _json(text: str | None) -> dict[str, Any] | None:
     return found
 
 
-def _gps_words(gps: dict[str, Any] | None) -> str | None:
+def gps_words(gps: Mapping[str, Any] | None) -> str | None:
+    """A receiver's report, as the contract has it, in words."""
     if gps is None:
         return None
     fix = _FIX_WORDS.get(gps["mode"], "fix unknown")
@@ -90,7 +91,8 @@ def _gps_words(gps: dict[str, Any] | None) -> str | None:
     return f"{fix}, {used} {'' if seen is None else f'of {seen} '}satellites used"
 
 
-def _source_words(source: dict[str, Any] | None) -> str | None:
+def source_words(source: Mapping[str, Any] | None) -> str | None:
+    """A source, as the contract has it, in words."""
     if source is None:
         return None
     return f"{source['address']}, stratum {source['stratum']}, reach {source['reach']:o} (octal)"

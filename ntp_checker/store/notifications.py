@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 
 from ntp_checker.message.notice import OutgoingMessage
-from ntp_checker.model import Alert, Notification, Severity, Transition, TransitionKind
+from ntp_checker.model import Due, Notification, Severity, Transition, TransitionKind
 from ntp_checker.routing import Told
 from ntp_checker.store.alert_rows import alert_from_row
 from ntp_checker.store.arrays import integer_array, text_array
@@ -26,6 +26,8 @@ CLAIM_S = 60.0
 CLAIM_LIMIT = 1_000
 #: What could not be told for this long goes into one digest, whatever its group.
 LATE_S = 300.0
+#: Group of what happened while nobody could be told: in that digest, too.
+OLD_NEWS_KEY = "what happened meanwhile"
 #: `error_kind` of what failed by a fault of ours: sent alone from then on, it harms no other.
 INTERNAL_ERROR = "internal"
 #: `error_kind` of what was queued for a channel that the settings no longer have.
@@ -33,18 +35,12 @@ UNKNOWN_CHANNEL = "unknown_channel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class Claimed(Due):
     """A notification that is ours to send until the claim lapses."""
 
     notification_id: int
     claim_epoch: int
-    channel: str
-    group_key: str
-    attempts: int  #: this one included
     host_id: int
-    group: str | None  #: the host's
-    transition: Transition
-    alert: Alert  #: as it is now
 
 
 async def queue(conn: CheckerConnection, notifications: Iterable[Notification]) -> int:
@@ -115,6 +111,7 @@ async def claim(
                 "limit": limit,
                 "claim_s": claim_s,
                 "late_s": LATE_S,
+                "old_news_key": OLD_NEWS_KEY,
                 "alone_kind": INTERNAL_ERROR,
             },
         )

@@ -54,9 +54,10 @@ SELECT DISTINCT ON (earlier.given_id, told.channel)
           told.notification_id DESC;
 
 -- name: claim
--- What shares a message: one group; what has been late for long, whatever its group; and nothing
--- with what a fault of ours kept back. Of these what has been due for longest, whole: whoever has
--- its first row has them all, and what another sender holds at this moment is passed by. What
+-- What shares a message: one group; what has been late for long, whatever its group, and old news,
+-- which wait for each other while more of them are coming in; and nothing with what a fault of ours
+-- kept back. Of these what has been due for longest, whole: whoever has its first row has them all,
+-- and what another sender holds at this moment is passed by. What
 -- failed goes to the end of the line, but when one of its message is due it goes along; so does
 -- what is still to be told of the same alert's past, or its beginning would follow its end.
 WITH untold AS (
@@ -66,6 +67,7 @@ WITH untold AS (
                 THEN format('alone %%s', notification.notification_id)
                 WHEN notification.not_before_at
                      < statement_timestamp() - make_interval(secs => %(late_s)s)
+                     OR notification.group_key = %(old_news_key)s
                 THEN 'late'
                 ELSE format('group %%s', notification.group_key) END AS message_key
       FROM metrics.notification AS notification
@@ -74,6 +76,18 @@ WITH untold AS (
        AND notification.not_before_at <= statement_timestamp()
        AND (notification.state = 'waiting'
             OR notification.claimed_until_at <= statement_timestamp())
+       AND (notification.group_key <> %(old_news_key)s
+            OR notification.not_before_at
+               < statement_timestamp() - make_interval(secs => %(late_s)s)
+            OR NOT EXISTS (
+                   SELECT
+                     FROM metrics.notification AS coming
+                    WHERE coming.channel = notification.channel
+                      AND coming.state = 'waiting'
+                      AND coming.group_key = %(old_news_key)s
+                      AND coming.not_before_at > statement_timestamp()
+                      AND coming.not_before_at
+                          <= statement_timestamp() + make_interval(secs => %(late_s)s)))
 ),
 placed AS (
     SELECT untold.notification_id, untold.event_id, untold.due_at, untold.message_key,

@@ -1,12 +1,13 @@
 """When nobody is to be told. Async."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
 
-from ntp_checker.model import ProblemCode, Silence
+from ntp_checker.model import ProblemCode, Silence, SilenceRule
 from ntp_checker.recurrence import occurrence_of
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.queries import load_queries
@@ -16,36 +17,54 @@ log = structlog.get_logger()
 
 async def read_in_force(conn: CheckerConnection, at: datetime) -> list[Silence]:
     """The silences that hold at this moment; of a recurring one, its present time."""
-    found = await conn.execute(load_queries("silences")["silences_that_may_hold"], {"at": at})
-    silences = []
-    for row in await found.fetchall():
-        silence = _in_force(row, at)
-        if silence is not None:
-            silences.append(silence)
-    return silences
+    return in_force(await read_rules(conn, at), at)
 
 
-def _in_force(row: Sequence[Any], at: datetime) -> Silence | None:
-    (silence_id, starts_at, ends_at, rule, zone, reason, created_by, *matching) = row
-    if rule is not None:
-        try:
-            occurrence = occurrence_of(rule, zone, starts_at, ends_at, at)
-        except ValueError as error:
-            # A rule that nobody understands silences nothing: people are told too much, not less.
-            log.warning("silence not understood", silence=silence_id, reason=str(error))
-            return None
-        if occurrence is None:
-            return None
-        starts_at, ends_at = occurrence
+async def read_rules(conn: CheckerConnection, at: datetime) -> list[SilenceRule]:
+    """The silences that hold at this moment or may later."""
+    found = await conn.execute(load_queries("silences")["silences_not_over"], {"at": at})
+    return [_rule(row) for row in await found.fetchall()]
+
+
+def in_force(rules: Iterable[SilenceRule], at: datetime) -> list[Silence]:
+    """Those that hold at this moment; of a recurring one, its present time."""
+    found = (_at_moment(rule, at) for rule in rules)
+    return [silence for silence in found if silence is not None]
+
+
+def _at_moment(rule: SilenceRule, at: datetime) -> Silence | None:
+    silence = rule.silence
+    if rule.recurrence is None or rule.time_zone is None:
+        return silence if silence.starts_at <= at < silence.ends_at else None
+    try:
+        occurrence = occurrence_of(
+            rule.recurrence, rule.time_zone, silence.starts_at, silence.ends_at, at
+        )
+    except ValueError as error:
+        # A rule that nobody understands silences nothing: people are told too much, not less.
+        log.warning("silence not understood", silence=silence.silence_id, reason=str(error))
+        return None
+    if occurrence is None:
+        return None
+    starts_at, ends_at = occurrence
+    return replace(silence, starts_at=starts_at, ends_at=ends_at)
+
+
+def _rule(row: Sequence[Any]) -> SilenceRule:
+    (silence_id, starts_at, ends_at, recurrence, time_zone, reason, created_by, *matching) = row
     host, group, code, subject = matching
-    return Silence(
-        silence_id=silence_id,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        reason=reason,
-        created_by=created_by,
-        host=host,
-        group=group,
-        code=None if code is None else ProblemCode(code),
-        subject=subject,
+    return SilenceRule(
+        silence=Silence(
+            silence_id=silence_id,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            reason=reason,
+            created_by=created_by,
+            host=host,
+            group=group,
+            code=None if code is None else ProblemCode(code),
+            subject=subject,
+        ),
+        recurrence=recurrence,
+        time_zone=time_zone,
     )

@@ -1,5 +1,5 @@
--- name: silences_that_may_hold
--- Not cancelled; one-off ones at this moment, recurring ones from their first start on.
+-- name: silences_not_over
+-- Not cancelled; of recurring ones nobody here knows the end.
 SELECT silence.silence_id,
        silence.starts_at,
        silence.ends_at,
@@ -14,6 +14,5 @@ SELECT silence.silence_id,
   FROM metrics.silence
   LEFT JOIN metrics.host ON host.host_id = silence.host_id
  WHERE silence.cancelled_at IS NULL
-   AND silence.starts_at <= %(at)s
    AND (silence.recurrence IS NOT NULL OR silence.ends_at > %(at)s)
  ORDER BY silence.silence_id;

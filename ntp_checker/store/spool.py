@@ -7,21 +7,26 @@ The polling side waits for this disk only, never for PostgreSQL.
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import structlog
 
 from ntp_checker.codec import encode
 from ntp_checker.empty_slot import empty_slot
 from ntp_checker.errors import StoreError
+from ntp_checker.known_alerts import Known
 from ntp_checker.model import FailureKind, JudgedSample
 from ntp_checker.store.queries import load_queries
+from ntp_checker.store.spool_copy import SpoolCopy
 from ntp_checker.store.spool_file import lock_file, open_file, used_bytes
+from ntp_checker.store.spool_notes import SpoolNotes
+from ntp_checker.store.spool_rows import SpoolRow, row_from
 from ntp_checker.store.spool_thinner import Thinner
+from ntp_checker.store.spool_times import microseconds, moment
 from ntp_checker.store.sqlite_thread import SqliteThread
 
 log = structlog.get_logger()
@@ -34,20 +39,6 @@ PURGE_PAGES = 2_000
 REJECTED_KEPT = 1_000
 #: A day of 10,000 hosts at 30 s without a database needs 60 GB; a disk of our own is not a given.
 MAX_BYTES = 8 * 1024**3
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpoolRow:
-    """One spooled sample, as bytes of the codec."""
-
-    row_id: int
-    host: str
-    slot_at: datetime
-    lease_epoch: int
-    payload: bytes  #: empty where the sample was thinned out
 
 
 class Spool:
@@ -75,7 +66,9 @@ class Spool:
         self._depth: int = conn.execute(self._sql["depth"]).fetchone()[0]
         self._oldest_at_s = self._read_oldest(conn)
         self._purged_at_s = self._now_s()
+        self.copy = SpoolCopy(conn)
         self._thread = SqliteThread(conn, name=f"spool {path}")
+        self.notes = SpoolNotes(conn, self._thread)
         self._thinner = Thinner(self._thread, self._sql, max_bytes=max_bytes)
 
     @property
@@ -135,72 +128,97 @@ class Spool:
 
     async def newest_before(self, moments: Mapping[str, datetime]) -> dict[str, datetime]:
         """Each host's newest slot before its moment; hosts without one are left out."""
-        asked = [{"host": host, "before_us": _microseconds(at)} for host, at in moments.items()]
+        asked = [{"host": host, "before_us": microseconds(at)} for host, at in moments.items()]
 
         def read(conn: sqlite3.Connection) -> dict[str, datetime]:
             found = (
                 (one["host"], conn.execute(self._sql["newest_before"], one).fetchone()[0])
                 for one in asked
             )
-            return {
-                str(host): _EPOCH + slot_us * _MICROSECOND
-                for host, slot_us in found
-                if slot_us is not None
-            }
+            return {str(host): moment(slot_us) for host, slot_us in found if slot_us is not None}
 
         newest: dict[str, datetime] = await self._thread.run(read)
         return newest
 
-    async def read_uncommitted(self, limit: int) -> list[SpoolRow]:
-        """The oldest samples that PostgreSQL does not have, in the order they came."""
+    async def read_uncommitted(self, limit: int, *, after_id: int = 0) -> list[SpoolRow]:
+        """The oldest samples that PostgreSQL does not have, in the order they came.
+
+        Those after the row `after_id` only.
+        """
+        asked = {"limit": limit, "after_id": after_id}
         found = await self._thread.run(
-            lambda conn: conn.execute(self._sql["uncommitted"], {"limit": limit}).fetchall()
+            lambda conn: conn.execute(self._sql["uncommitted"], asked).fetchall()
         )
-        return [
-            SpoolRow(
-                row_id=row_id,
-                host=host,
-                slot_at=_EPOCH + slot_us * _MICROSECOND,
-                lease_epoch=lease_epoch,
-                payload=payload,
-            )
-            for row_id, host, slot_us, lease_epoch, payload in found
-        ]
+        return [row_from(columns) for columns in found]
 
-    async def mark_committed(self, row_ids: Sequence[int]) -> None:
-        """Notes that PostgreSQL has these. They are deleted KEEP_COMMITTED_S later.
+    async def read_last(self, host: str, until_at: datetime, limit: int) -> list[SpoolRow]:
+        """The host's last samples up to this slot, oldest first, as far as they are still here."""
+        asked = {"host": host, "until_us": microseconds(until_at), "limit": limit}
+        found = await self._thread.run(
+            lambda conn: conn.execute(self._sql["last"], asked).fetchall()
+        )
+        return [row_from(columns) for columns in reversed(found)]
 
-        At once where the file is too full for the note: else it could never be emptied again.
+    async def newest_committed(self) -> dict[str, datetime]:
+        """By host, of what PostgreSQL took in the last minute at least, its newest slot."""
+        found = await self._thread.run(
+            lambda conn: conn.execute(self._sql["newest_committed"]).fetchall()
+        )
+        return {host: moment(slot_us) for host, slot_us in found}
+
+    async def mark_committed(
+        self,
+        row_ids: Sequence[int],
+        known: Iterable[Known] = (),
+        handed_over: Collection[UUID] | None = None,
+    ) -> None:
+        """Notes that PostgreSQL has these, and what it said of alerts then, batch by batch.
+
+        With `handed_over` it also learnt what was told while it was away, and has these events:
+        their notes are dropped, and with the last row all of them. Rows are deleted KEEP_COMMITTED_S later; at once where the file is too full for the note:
+        else it could never be emptied again.
         """
         at_s = self._now_s()
+        change = self.copy.change_to(known)
         marks = [{"id": row_id, "at_s": at_s} for row_id in row_ids]
 
-        def mark(conn: sqlite3.Connection) -> tuple[int, float | None]:
-            marked = conn.executemany(self._sql["mark_committed"], marks).rowcount
-            return marked, self._read_oldest(conn)
+        def mark(conn: sqlite3.Connection, how: str) -> tuple[int, float | None, int]:
+            marked = conn.executemany(self._sql[how], marks).rowcount
+            self.copy.write(conn, change)
+            oldest = self._read_oldest(conn)
+            if handed_over is None:
+                return marked, oldest, 0
+            return marked, oldest, self.notes.drop(conn, handed_over, is_last=oldest is None)
 
-        def delete(conn: sqlite3.Connection) -> tuple[int, float | None]:
-            deleted = conn.executemany(self._sql["delete_committed"], marks).rowcount
-            return deleted, self._read_oldest(conn)
-
-        def note(outcome: tuple[int, float | None]) -> None:
-            marked, self._oldest_at_s = outcome
+        def note(outcome: tuple[int, float | None, int]) -> None:
+            marked, self._oldest_at_s, notes_left = outcome
             self._depth -= marked
+            self.copy.note(change)
+            if handed_over is not None:
+                self.notes.note_dropped(notes_left)
 
         try:
-            await self._thread.run(mark, note)
+            await self._thread.run(lambda conn: mark(conn, "mark_committed"), note)
         except StoreError as err:
             log.warning("spool can't note what is stored, deletes it", reason=str(err))
-            await self._thread.run(delete, note)
+            await self._thread.run(lambda conn: mark(conn, "delete_committed"), note)
         if at_s - self._purged_at_s >= PURGE_EVERY_S:
             await self.purge()
+
+    async def read_known(self) -> Known:
+        """What the database said last of alerts, as of what is marked as committed.
+
+        Raises StoreError, ValueError if another program wrote in the file.
+        """
+        known: Known = await self._thread.run(self.copy.read)
+        return known
 
     async def set_aside(self, rows: Iterable[tuple[SpoolRow, str]]) -> None:
         """Keeps payloads that PostgreSQL refused, each with the reason, for a person to look at."""
         refused = [
             {
                 "host": row.host,
-                "slot_us": _microseconds(row.slot_at),
+                "slot_us": microseconds(row.slot_at),
                 "lease_epoch": row.lease_epoch,
                 "payload": row.payload,
                 "reason": reason,
@@ -237,10 +255,6 @@ class Spool:
         return None if found is None else float(found[0])
 
 
-def _microseconds(at: datetime) -> int:
-    return (at - _EPOCH) // _MICROSECOND
-
-
 def _encoded(
     judged: JudgedSample, lease_epoch: int, at_s: float
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -248,7 +262,7 @@ def _encoded(
     sample = judged.sample
     row: dict[str, Any] = {
         "host": sample.host,
-        "slot_us": _microseconds(sample.slot_at),
+        "slot_us": microseconds(sample.slot_at),
         "lease_epoch": lease_epoch,
         "at_s": at_s,
     }

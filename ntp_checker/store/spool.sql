@@ -11,9 +11,19 @@ ON CONFLICT (host, slot_us) DO NOTHING;
 -- name: uncommitted
 SELECT id, host, slot_us, lease_epoch, payload
   FROM sample
- WHERE committed_at_s IS NULL
+ WHERE committed_at_s IS NULL AND id > :after_id
  ORDER BY id
  LIMIT :limit;
+
+-- name: last
+SELECT id, host, slot_us, lease_epoch, payload
+  FROM sample
+ WHERE host = :host AND slot_us <= :until_us
+ ORDER BY slot_us DESC
+ LIMIT :limit;
+
+-- name: newest_committed
+SELECT host, max(slot_us) FROM sample WHERE committed_at_s IS NOT NULL GROUP BY host;
 
 -- name: mark_committed
 UPDATE sample SET committed_at_s = :at_s WHERE id = :id AND committed_at_s IS NULL;

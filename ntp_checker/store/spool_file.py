@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 #: Says in the file's header that it is ours ("NTPs" in ASCII).
 APPLICATION_ID = 0x4E545073
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 #: Larger files are not read through at the start; SQLite still checks each page it reads.
 CHECK_MAX_BYTES = 256 * 1024 * 1024
 

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from ntp_checker.advances import OLD_NEWS_KEY, Alerting, end_alerts_of_left
+from ntp_checker.advances import Alerting, end_alerts_of_left
 from ntp_checker.model import JudgedSample, Route
 from ntp_checker.routing import STORM_KEY
+from ntp_checker.store.notifications import OLD_NEWS_KEY
 from ntp_checker.store.pool import CheckerPool
 from ntp_checker.writer import WriterRow, write_batch
 from tests.made_alerts import CRITICAL_S, GOOD_S, WARNING_S, judged, offset

@@ -96,7 +96,7 @@ async def test_answer_that_was_lost_after_the_commit_doubles_nothing(
         await spool.append(judged_sample("h", slot(n)), epochs["h"])
     writer = Writer(spool, checker_pool)
 
-    async def lose(_: Sequence[int]) -> None:
+    async def lose(*_: Sequence[object]) -> None:
         raise StoreError("the answer was lost")
 
     with monkeypatch.context() as patched:

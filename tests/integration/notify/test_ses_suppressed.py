@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from ntp_checker.notify import ses_suppressed
 from ntp_checker.notify.channel import KnowsSuppressed
 from ntp_checker.notify.ses import SesChannel, make_ses_client
-from ntp_checker.outbox import Outbox
+from ntp_checker.outbox import DatabaseOutbox, Outbox
 from ntp_checker.store.pool import CheckerPool
 from tests import http_receiver as server
 from tests.http_receiver import Receiver, answer, http_receiver
@@ -179,7 +179,8 @@ async def test_outbox_when_it_starts_then_asks_before_any_mail(
     async def has_found() -> bool:
         return await mails.suppressed_recipients() == {BOB: "bounce"}
 
-    async with running(Outbox(checker_pool, {"mail": mails}, compose_claimed, owner="one")):
+    waiting = DatabaseOutbox(checker_pool, compose_claimed, owner="one")
+    async with running(Outbox(waiting, {"mail": mails})):
         await until(lambda: ses.asked == [ANN, BOB])
         await until(has_found)
 
