@@ -76,7 +76,7 @@ def build(part: str, tag: str, *, use_cache: bool = True) -> None:
     npmrc.write_text("cafile=/etc/ssl/certs/ca-certificates.crt\n")
     volumes: list[str] = [
         "--volume=/etc/ssl/certs:/etc/ssl/certs:ro",
-        f"--volume={npmrc}:/root/.npmrc:ro",
+        f"--volume={npmrc}:{_builder_home()}/.npmrc:ro",
     ]
     if Path("/etc/pip.conf").exists():
         volumes.append("--volume=/etc/pip.conf:/etc/pip.conf:ro")
@@ -85,6 +85,12 @@ def build(part: str, tag: str, *, use_cache: bool = True) -> None:
         "build", "--pull-never", "--format", "docker", "--timestamp", "0", *cache, *volumes,
         "--tag", tag, "--file", f"Dockerfile.{part}", ".",
     )  # fmt: skip
+
+
+def _builder_home() -> str:
+    """Home of the account that builds, the base's first."""
+    with mounted(BASE) as root:
+        return (root / "etc/passwd").read_text().splitlines()[0].split(":")[5]
 
 
 @contextmanager
