@@ -4,6 +4,8 @@ from typing import Any, LiteralString
 
 import psycopg
 
+#: Login, three looks at 1 s, a second of the outbox, and a busy machine.
+MAIL_WAIT_S = 90.0
 SENDER, OPS = "ntp@example.org", "ops@example.org"
 
 

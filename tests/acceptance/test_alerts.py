@@ -6,15 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.commands import run
-from tests.acceptance.mail import OPS, mail_settings, rows
+from tests.acceptance.mail import MAIL_WAIT_S, OPS, mail_settings, rows
 from tests.acceptance.processes import Service, settings_for
 from tests.moto_server import MotoServer, SentMail
 from tests.postgres import PostgresServer
 from tests.rig import Rig, RigHost
 from tests.rig.processes import wait_until
-
-#: Login, three looks at 1 s, a second of the outbox, and a busy machine.
-MAIL_WAIT_S = 90.0
 
 
 def titled(moto: MotoServer, beginning: str, about: str) -> SentMail | None:

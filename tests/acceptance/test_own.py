@@ -8,16 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.mail import MAIL_WAIT_S, mail_settings, rows
 from tests.acceptance.processes import Service, settings_for
-from tests.acceptance.test_alerts import MAIL_WAIT_S, mail_settings, moto, rows
 from tests.http_receiver import Receiver, Respond, answer, http_receiver
 from tests.moto_server import MotoServer
 from tests.postgres import PostgresServer
 from tests.rig import Rig, RigHost
 from tests.rig.faketime import MovableClock
 from tests.rig.processes import wait_until
-
-__all__ = ["moto"]
 
 SEEN = "SELECT 1 FROM metrics.latest WHERE sample ->> 'status' = 'ok'"
 
@@ -34,7 +32,7 @@ def test_own_clock_when_an_hour_ahead_is_mailed_as_the_checkers_and_no_host_is_b
     host, url = rig_host(), postgres.url(database)
     clock = MovableClock(tmp_path / "clock")
     settings = {
-        **mail_settings(tmp_path / "data", moto),
+        **settings_for(mail_settings(moto.url), tmp_path / "data"),
         **rig.env(),
         **clock.settings,
         "DATABASE_URL": url,

@@ -5,15 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.processes import Service
-from tests.acceptance.test_alerts import MAIL_WAIT_S, mail_settings, moto, rows
+from tests.acceptance.mail import MAIL_WAIT_S, mail_settings, rows
+from tests.acceptance.processes import Service, settings_for
 from tests.moto_server import MotoServer, SentMail
 from tests.postgres import PostgresServer
 from tests.rig import Rig, RigHost
 from tests.rig.chrony import SERVER_ADDRESSES
 from tests.rig.processes import free_tcp_port, wait_until
-
-__all__ = ["moto"]
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -22,7 +20,7 @@ def settings_of(
     rig: Rig, hosts: Sequence[RigHost], url: str, moto: MotoServer, folder: Path
 ) -> dict[str, str]:
     return {
-        **mail_settings(folder, moto),
+        **settings_for(mail_settings(moto.url), folder),
         **rig.env(),
         "DATABASE_URL": url,
         "NTP_CHECKER_HOSTS": ",".join(host.target for host in hosts),
