@@ -8,6 +8,7 @@ opened may be untold, and each mail that came twice has a reason.
 NTP_CHECKER_ALERTS); here it is 10 times and 100 alerts.
 """
 
+import math
 import os
 import random
 import signal
@@ -86,6 +87,7 @@ class Fleet:
     url: str
     opened: set[str] = field(default_factory=set)
     present: list[str] = field(default_factory=list)  #: in the settings, but for those that stay
+    pace: int = FEW  #: so many may have come by now, so that there are some left for the last kill
 
     def take_stock(self) -> int:
         """How many alerts have opened so far."""
@@ -104,7 +106,9 @@ class Fleet:
         self.add(number)
 
     def add(self, number: int) -> None:
-        """So many more."""
+        """So many more, as far as the pace allows."""
+        come = len(self.opened.union(self.present))
+        number = max(0, min(number, self.pace - come))
         names = (f"n{n}" for n in range(ALERTS))
         new = [name for name in names if name not in self.opened and name not in self.present]
         self.present += new[:number]
@@ -181,8 +185,10 @@ def kill_often(
 ) -> None:
     """Half of the kills at any instant, half around a mail that is on its way."""
     for number in range(KILLS):
+        is_storm = chance.random() < 0.1
+        fleet.pace = math.ceil(ALERTS * (number + 1) / KILLS) + (MANY if is_storm else FEW)
         if number:
-            fleet.begin(MANY if chance.random() < 0.1 else FEW)
+            fleet.begin(MANY if is_storm else FEW)
             # In each signature: by that it is known whose mail it is.
             monitor.settings["AWS_ACCESS_KEY_ID"] = f"LIFE{number}"
             monitor.start()
@@ -211,6 +217,7 @@ def _send_more(monitor: Service, fleet: Fleet) -> None:
 def tell_the_rest(monitor: Service, fleet: Fleet) -> None:
     """Until every alert has opened, and nothing waits."""
     monitor.settings["AWS_ACCESS_KEY_ID"] = LAST_LIFE
+    fleet.pace = ALERTS
     while (opened := fleet.take_stock()) < ALERTS:
         fleet.begin(50)
         aim = min(ALERTS, opened + 50)
