@@ -86,7 +86,7 @@ def test_heartbeat_when_the_only_channel_refuses_for_good_then_stops(
     tmp_path: Path,
 ) -> None:
     host, url = rig_host(), postgres.url(database)
-    with receiving() as watchdog, receiving(answer("404 Not Found")) as hook:
+    with receiving() as watchdog, receiving(answer("400 Bad Request")) as hook:
         file = tmp_path / "settings.yaml"
         file.write_text(
             f'channels:\n  hook: {{kind: webhook, allow_private: true, url: "{hook.url}/alerts"}}\n'
