@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import orjson
-from flask import Response, redirect, request
+from flask import Response, request
 
 from ntp_checker.errors import ActionRefused
 from ntp_checker.store.acting import acting
@@ -81,8 +81,7 @@ def body_keys(known: Sequence[str]) -> dict[str, str]:
 
 def see(path: str) -> Response:
     """After a change: the page to be read now, so that reading it again changes nothing."""
-    answer = redirect(path, code=_SEE_OTHER)
-    return Response(status=answer.status_code, headers=answer.headers)
+    return Response(status=_SEE_OTHER, headers={"Location": path})
 
 
 def refused(form: str, given: Mapping[str, str], error: ActionRefused) -> FormState:

@@ -56,6 +56,7 @@ def test_silence_when_made_by_the_form_then_shown_in_force(silences: Silences) -
     answer = silences.send(**GIVEN)
 
     assert (answer.status_code, answer.headers["Location"]) == (303, "/silences#silence-1")
+    assert int(answer.headers.get("Content-Length", 0)) == len(answer.data)
     text = silences.client.get("/silences").text
     assert "1 silence holds now" in text
     assert "all problems of gps1" in text
