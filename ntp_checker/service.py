@@ -25,7 +25,7 @@ from ntp_checker.schedule import Slots
 from ntp_checker.simulated import is_simulated
 from ntp_checker.store.migrate import init_or_check
 from ntp_checker.store.partitions import PartitionOutcome
-from ntp_checker.store.pool import CheckerPool, open_checker_pool
+from ntp_checker.store.pool import CLOSE_S, CheckerPool, open_checker_pool
 from ntp_checker.store.spool import Spool
 from ntp_checker.telling import make_outbox
 from ntp_checker.watch import Watch, make_probe
@@ -140,7 +140,9 @@ async def _monitor(settings: Settings, url: str, file: SettingsFile) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     _listen_to_hangup(file, stop)
     async with open_checker(settings, url) as checker:
-        await _register_if_reached(checker)
+        await _register_until(stop, checker)
+        if stop.is_set():
+            return
         if not checker.hosts:
             log.warning(how_to_add_a_host())
         log.info("watching", hosts=len(checker.hosts), interval_s=settings.interval_s)
@@ -165,6 +167,16 @@ def _listen_to_hangup(file: SettingsFile, stop: asyncio.Event) -> None:
             file.ask()
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_hangup)
+
+
+async def _register_until(stop: asyncio.Event, checker: Checker) -> None:
+    """Registers if the database is reached; gives it up when told to stop."""
+    async with asyncio.TaskGroup() as group:
+        registering = group.create_task(_register_if_reached(checker))
+        stopping = group.create_task(stop.wait())
+        await asyncio.wait({registering, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        registering.cancel()
+        stopping.cancel()
 
 
 async def _register_if_reached(checker: Checker) -> None:
@@ -198,9 +210,9 @@ async def _watch(checker: Checker, stop: asyncio.Event, file: SettingsFile) -> N
         ]
         await stop.wait()
         log.info("stopping")
-        await watch.finish(LOOKS_FINISH_S)
         for task in tasks:
             task.cancel()
+        await watch.finish(LOOKS_FINISH_S)
     await watch.close()
 
 
@@ -238,7 +250,7 @@ async def open_checker(settings: Settings, url: str) -> AsyncIterator[Checker]:
         try:
             yield _make_checker(settings, url, spool, pool)
         finally:
-            await pool.close()
+            await pool.close(CLOSE_S)
     finally:
         await spool.close()
 

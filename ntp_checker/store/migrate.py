@@ -2,13 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import structlog
+from psycopg.rows import TupleRow
 
 from ntp_checker.errors import SchemaMismatch, StoreError
 from ntp_checker.resources import sql_path
@@ -77,13 +78,25 @@ def schema_status(
     queries = load_queries("migrate")
     with store_errors():
         if not _one_value(conn, queries["is_installed"]):
-            if _one_value(conn, queries["foreign_tables"]):
-                raise SchemaMismatch(
-                    "the database has a schema metrics that NTP Checker did not make: "
-                    "give it a database of its own"
-                )
-            return SchemaStatus(version=0, wanted=len(migrations))
-        applied = conn.execute(queries["applied"]).fetchall()
+            return status_without_ours(_one_value(conn, queries["foreign_tables"]), migrations)
+        return status_of(conn.execute(queries["applied"]).fetchall(), migrations)
+
+
+def status_without_ours(foreign_tables: object, migrations: Sequence[Migration]) -> SchemaStatus:
+    """Of a database in which our schema is not; SchemaMismatch if another's is."""
+    if foreign_tables:
+        raise SchemaMismatch(
+            "the database has a schema metrics that NTP Checker did not make: "
+            "give it a database of its own"
+        )
+    return SchemaStatus(version=0, wanted=len(migrations))
+
+
+def status_of(applied: Sequence[TupleRow], migrations: Sequence[Migration]) -> SchemaStatus:
+    """Of a database with these migrations, each a version and a checksum, in order.
+
+    Raises SchemaMismatch for a migration that was changed after it was applied there.
+    """
     for (version, checksum), migration in zip(applied, migrations, strict=False):
         if (version, checksum) != (migration.version, migration.checksum):
             raise SchemaMismatch(
@@ -105,7 +118,7 @@ def migrate(conn: ReaderConnection, migrations: list[Migration] | None = None) -
     with store_errors(), _turn(conn):
         status = schema_status(conn, migrations)
         if status.version > status.wanted:
-            raise _mismatch(status)
+            raise mismatch(status)
         for migration in migrations[status.version :]:
             with conn.transaction():
                 # Without parameters the file goes as it is: many statements at once.
@@ -133,7 +146,7 @@ def init_or_check(url: str, initialise: bool) -> None:
         if status.version == 0 and initialise:
             migrate(conn)
         elif not status.is_current:
-            raise _mismatch(status)
+            raise mismatch(status)
 
 
 @contextmanager
@@ -145,12 +158,18 @@ def connect(url: str) -> Iterator[ReaderConnection]:
                 conninfo_for(url, application_name="ntp-checker db"), autocommit=True
             )
     except StoreError as err:
-        raise StoreError(f"database not reached, see DATABASE_URL: {err}") from err
+        raise not_reached(err) from err
     with conn:
         yield conn
 
 
-def _mismatch(status: SchemaStatus) -> SchemaMismatch:
+def not_reached(err: StoreError) -> StoreError:
+    """The error of who could not connect, with the setting to look at."""
+    return StoreError(f"database not reached, see DATABASE_URL: {err}")
+
+
+def mismatch(status: SchemaStatus) -> SchemaMismatch:
+    """What to do about a schema that is not this code's."""
     if status.version == 0:
         return SchemaMismatch(
             "the database is empty: run `ntp-checker db init` or `psql -f schema.sql`"

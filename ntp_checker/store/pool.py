@@ -18,7 +18,26 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from ntp_checker.errors import ConfigError, PartitionMissing, RowsRefused, StoreError
 from ntp_checker.store.cutoff import check_connection
 
-CheckerConnection = psycopg.AsyncConnection[TupleRow]
+#: A server that does not take a cancelled statement's end in this time hangs.
+CANCEL_S = 0.5
+
+
+class CheckerConnection(psycopg.AsyncConnection[TupleRow]):
+    """A connection of the checker's; whoever is cancelled on it is soon free."""
+
+    async def cancel_safe(self, *, timeout: float = CANCEL_S) -> None:  # noqa: ASYNC109 - psycopg's
+        """Ends the statement on the server; where it hangs, the connection instead.
+
+        psycopg calls it when a task that waits for an answer is cancelled, and would wait for a
+        frozen server 10 s. Raises psycopg.Error where the server did not take it.
+        """
+        try:
+            await super().cancel_safe(timeout=min(timeout, CANCEL_S))
+        except psycopg.Error:
+            await self.close()
+            raise
+
+
 CheckerPool = AsyncConnectionPool[CheckerConnection]
 ReaderConnection = psycopg.Connection[TupleRow]
 ReaderPool = ConnectionPool[ReaderConnection]
@@ -29,6 +48,8 @@ ActPool = ConnectionPool[ActConnection]
 CONNECT_TIMEOUT_S = 5
 #: How long a caller waits for a connection of the pool.
 CHECKOUT_TIMEOUT_S = 5.0
+#: What the pool does in the background when it is closed; what takes longer is cancelled.
+CLOSE_S = 0.25
 #: The pool doubles its pauses between attempts without a cap; this ends a series of them. The
 #: next caller begins a new one, so a healed database is found within seconds.
 RECONNECT_TIMEOUT_S = 4.0
