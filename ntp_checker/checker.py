@@ -24,6 +24,7 @@ from ntp_checker.outbox import Outbox
 from ntp_checker.schedule import Clock
 from ntp_checker.sightings import Sightings
 from ntp_checker.store.clock import read_clock
+from ntp_checker.store.conninfo import AnyUrl
 from ntp_checker.store.hosts import FLEET_ID, hosts_with_gps, note_configs, note_gps, sync_hosts
 from ntp_checker.store.leases import take_all
 from ntp_checker.store.pool import CheckerPool, store_errors
@@ -54,7 +55,7 @@ class Checker:
     """One running checker."""
 
     settings: Settings
-    url: str
+    url: AnyUrl
     hosts: tuple[Host, ...]
     spool: Spool
     pool: CheckerPool

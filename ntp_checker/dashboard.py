@@ -4,6 +4,7 @@ import secrets
 
 from ntp_checker import __version__
 from ntp_checker.config import Settings, check_sign_in
+from ntp_checker.database_urls import database_read_url
 from ntp_checker.model import Auth
 from ntp_checker.resources import command_name
 from ntp_checker.secret_key import kept_secret_key
@@ -19,15 +20,15 @@ def run_dashboard(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises ConfigError, StoreError where it can't start."""
     check_sign_in(settings)
     with database(settings) as url:
-        read_url = settings.database_read_url or url
+        read_url = database_read_url(settings)
         secret_key = _secret_key(settings)
         # The mark speaks for the folder's own database, for no other.
         simulated = (
-            settings.database_url is None and read_url == url and is_simulated(settings.data_dir)
+            settings.database_url is None and read_url is None and is_simulated(settings.data_dir)
         )
         serve(
             lambda: create_app(
-                read_pool=open_reader_pool(read_url),
+                read_pool=open_reader_pool(url if read_url is None else read_url),
                 act_pool=open_act_pool(url),
                 passwords=Passwords(settings.users) if settings.sign_in is Auth.BASIC else None,
                 secret_key=secret_key,

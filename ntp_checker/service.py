@@ -13,6 +13,7 @@ from ntp_checker.blindness import judge_sight
 from ntp_checker.check import credentials_for
 from ntp_checker.checker import Checker, hosts_to_watch
 from ntp_checker.config import Settings, SettingsFile, variable_of
+from ntp_checker.database_urls import database_url
 from ntp_checker.embedded import embedded_postgres
 from ntp_checker.errors import ConfigError, NtpCheckerError, SchemaMismatch, StoreError
 from ntp_checker.heartbeat import Heartbeat, make_caller
@@ -23,6 +24,7 @@ from ntp_checker.resources import command_name
 from ntp_checker.rollup import run_rollups
 from ntp_checker.schedule import Slots
 from ntp_checker.simulated import is_simulated
+from ntp_checker.store.conninfo import AnyUrl
 from ntp_checker.store.migrate import init_or_check
 from ntp_checker.store.partitions import PartitionOutcome
 from ntp_checker.store.pool import CLOSE_S, CheckerPool, open_checker_pool
@@ -48,13 +50,14 @@ LOOKS_FINISH_S = 1.0
 
 
 @contextmanager
-def database(settings: Settings) -> Iterator[str]:
+def database(settings: Settings) -> Iterator[AnyUrl]:
     """The URL of the database; while inside, the embedded server runs where none was given.
 
     Raises ConfigError, StoreError; SchemaMismatch where a given database has another schema.
     """
-    if settings.database_url is not None:
-        yield settings.database_url
+    given = database_url(settings)
+    if given is not None:
+        yield given
     elif not settings.embedded:
         raise ConfigError(
             "DATABASE_URL: not set, and NTP_CHECKER_EMBEDDED=0 forbids our own server"
@@ -99,7 +102,7 @@ def run_monitor_once(settings: Settings) -> None:
 def run_maintenance_once(settings: Settings) -> list[PartitionOutcome]:
     """Makes and drops partitions now. Raises StoreError, SchemaMismatch."""
 
-    async def maintain(url: str) -> list[PartitionOutcome]:
+    async def maintain(url: AnyUrl) -> list[PartitionOutcome]:
         pool = await open_checker_pool(url)
         try:
             return await maintain_once(
@@ -134,7 +137,7 @@ def _first(group: BaseExceptionGroup[NtpCheckerError]) -> NtpCheckerError:
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
-async def _monitor(settings: Settings, url: str, file: SettingsFile) -> None:
+async def _monitor(settings: Settings, url: AnyUrl, file: SettingsFile) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -216,7 +219,7 @@ async def _watch(checker: Checker, stop: asyncio.Event, file: SettingsFile) -> N
     await watch.close()
 
 
-async def _monitor_once(settings: Settings, url: str) -> None:
+async def _monitor_once(settings: Settings, url: AnyUrl) -> None:
     async with open_checker(settings, url) as checker:
         await checker.register()
         credentials = credentials_for(checker.hosts, settings)
@@ -231,7 +234,7 @@ async def _monitor_once(settings: Settings, url: str) -> None:
 
 
 @asynccontextmanager
-async def open_checker(settings: Settings, url: str) -> AsyncIterator[Checker]:
+async def open_checker(settings: Settings, url: AnyUrl) -> AsyncIterator[Checker]:
     """A checker with its spool and connections; nothing of it runs yet."""
     if is_simulated(settings.data_dir):
         raise ConfigError(
@@ -255,7 +258,7 @@ async def open_checker(settings: Settings, url: str) -> AsyncIterator[Checker]:
         await spool.close()
 
 
-def _make_checker(settings: Settings, url: str, spool: Spool, pool: CheckerPool) -> Checker:
+def _make_checker(settings: Settings, url: AnyUrl, spool: Spool, pool: CheckerPool) -> Checker:
     """Writer and outbox ask the checker, whose settings may change, for what is in force."""
 
     def alerting() -> Alerting:

@@ -116,6 +116,14 @@ class PostgresServer:
                 self.kill()
         shutil.rmtree(self.folder)
 
+    def require_passwords(self) -> None:
+        """From now on all but `postgres` log in with a password, by scram-sha-256."""
+        (self.data / "pg_hba.conf").write_text(
+            "local all postgres trust\nlocal all all scram-sha-256\n"
+        )
+        with psycopg.connect(self.url(), autocommit=True) as conn:
+            conn.execute("SELECT pg_reload_conf()")
+
     def psql(
         self, database: str, *arguments: str | Path, user: str = "postgres"
     ) -> "subprocess.CompletedProcess[str]":

@@ -13,7 +13,8 @@ from psycopg.rows import TupleRow
 
 from ntp_checker.errors import SchemaMismatch, StoreError
 from ntp_checker.resources import sql_path
-from ntp_checker.store.pool import ReaderConnection, conninfo_for, store_errors
+from ntp_checker.store.conninfo import AnyUrl, conninfo_for
+from ntp_checker.store.pool import ReaderConnection, store_errors
 from ntp_checker.store.queries import load_queries
 
 log = structlog.get_logger()
@@ -135,7 +136,7 @@ def migrate(conn: ReaderConnection, migrations: list[Migration] | None = None) -
     return [migration.name for migration in migrations[status.version :]]
 
 
-def init_or_check(url: str, initialise: bool) -> None:
+def init_or_check(url: AnyUrl, initialise: bool) -> None:
     """Afterwards the database has exactly this code's schema; an empty one is filled only if
     `initialise`, which the embedded server is started with.
 
@@ -150,7 +151,7 @@ def init_or_check(url: str, initialise: bool) -> None:
 
 
 @contextmanager
-def connect(url: str) -> Iterator[ReaderConnection]:
+def connect(url: AnyUrl) -> Iterator[ReaderConnection]:
     """One connection in autocommit, for a command's work. Raises StoreError if there is none."""
     try:
         with store_errors():

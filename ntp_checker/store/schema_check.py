@@ -1,6 +1,7 @@
 """Whether a database has this code's schema. Async: a checker under way waits for no thread."""
 
 from ntp_checker.errors import StoreError
+from ntp_checker.store.conninfo import AnyUrl, conninfo_for
 from ntp_checker.store.migrate import (
     SchemaStatus,
     load_migrations,
@@ -9,11 +10,11 @@ from ntp_checker.store.migrate import (
     status_of,
     status_without_ours,
 )
-from ntp_checker.store.pool import CheckerConnection, conninfo_for, store_errors
+from ntp_checker.store.pool import CheckerConnection, store_errors
 from ntp_checker.store.queries import load_queries
 
 
-async def check_schema(url: str) -> None:
+async def check_schema(url: AnyUrl) -> None:
     """Over a connection of its own, whose error says why there is none; a pool's does not.
 
     Raises SchemaMismatch, naming the command to run, and StoreError without a database.

@@ -1,7 +1,7 @@
 """The checker told to stop while its database hangs: it leaves in time, and loses nothing."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +9,6 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ntp_checker.resources import sql_path
 from tests.acceptance.processes import Service, settings_for
 from tests.postgres import PostgresServer
 from tests.rig import Rig, RigHost
@@ -19,19 +18,6 @@ from tests.rig.processes import wait_until
 LEAVES_S = 8.0
 #: Slots of a second each: by then a round about the checker itself and rollups hang, too.
 HANGING_SLOTS = 12
-
-
-@pytest.fixture
-def server() -> Iterator[PostgresServer]:
-    """A server of this test's own with the schema, to be frozen."""
-    own = PostgresServer()
-    try:
-        applied = own.psql("postgres", "-q", "-f", sql_path("schema.sql"))
-        assert applied.returncode == 0, applied.stderr
-        yield own
-    finally:
-        own.thaw()
-        own.stop()
 
 
 @pytest.fixture

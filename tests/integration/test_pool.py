@@ -7,9 +7,9 @@ import psycopg
 import pytest
 
 from ntp_checker.errors import ConfigError, PartitionMissing, RowsRefused, StoreError
+from ntp_checker.store.conninfo import conninfo_for
 from ntp_checker.store.pool import (
     CheckerPool,
-    conninfo_for,
     open_checker_pool,
     open_reader_pool,
     store_errors,

@@ -44,7 +44,7 @@ LAYERS = (
         "embedded_binaries",
         "embedded_place",
     ),
-    ("audiences",),
+    ("audiences", "database_urls"),
     ("explanations",),
     ("advances",),
     (
