@@ -208,6 +208,7 @@ async def _watch(checker: Checker, stop: asyncio.Event, file: SettingsFile) -> N
             group.create_task(checker.stay_registered()),
             group.create_task(checker.end_holds()),
             group.create_task(checker.addresses.keep_current()),
+            group.create_task(watch.follow_key()),
             group.create_task(run_rollups(checker.pool, stop)),
             group.create_task(follow_settings(checker, watch, file, stop)),
         ]

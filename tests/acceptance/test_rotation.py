@@ -6,12 +6,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from tests.acceptance.processes import Service, fetch_json, settings_for, wait_for_page
 from tests.mounted import MountedFolder
 from tests.postgres import PostgresServer
 from tests.rig import Rig, RigHost
 from tests.rig.processes import wait_until
+from tests.rig.sshd import make_key
 
 #: Of a checker; long enough for a look on a busy machine.
 INTERVAL_S = 2.0
@@ -126,3 +128,88 @@ def test_file_of_the_url_when_empty_or_gone_then_the_last_good_one_serves(
 
     assert status == 0
     _assert_no_slot_lost(server)
+
+
+@pytest.fixture
+def ssh(rig: Rig, tmp_path: Path) -> MountedFolder:
+    """The rig's login key and known_hosts, mounted."""
+    return MountedFolder(tmp_path / "ssh", key=rig.ssh_key_path.read_text(), known_hosts="")
+
+
+def _settings(
+    ssh: MountedFolder, host: RigHost, server: PostgresServer, data_dir: Path
+) -> dict[str, str]:
+    return settings_for(
+        {
+            "NTP_CHECKER_SSH_KEY_PATH": str(ssh / "key"),
+            "NTP_CHECKER_SSH_KNOWN_HOSTS_PATH": str(ssh / "known_hosts"),
+        },
+        data_dir,
+        DATABASE_URL=server.url(),
+        NTP_CHECKER_HOSTS=host.target,
+        NTP_CHECKER_INTERVAL_S=str(INTERVAL_S),
+    )
+
+
+def test_ssh_key_when_it_changes_is_used_for_the_next_login_and_no_look_fails(
+    rig: Rig,
+    rig_host: Callable[..., RigHost],
+    server: PostgresServer,
+    ssh: MountedFolder,
+    tmp_path: Path,
+) -> None:
+    host, new_key = rig_host(), tmp_path / "new_key"
+    known_hosts = rig.known_hosts_path.read_text()
+    ssh.write(key=rig.ssh_key_path.read_text(), known_hosts=known_hosts)
+    make_key(new_key)
+    new_line = new_key.with_suffix(".pub").read_text()
+
+    with Service("monitor", settings=_settings(ssh, host, server, tmp_path / "data")) as monitor:
+        wait_until(lambda: len(_slots(server)) >= 2, "rows", timeout_s=WAIT_S)
+        ssh.write(key="not a key", known_hosts=known_hosts)
+        monitor.wait_for("SSH key refused", timeout_s=WAIT_S)
+        host.sshd.cut_connections()
+        stored = len(_slots(server))
+        wait_until(
+            lambda: len(_slots(server)) >= stored + 2, "the old one serves", timeout_s=WAIT_S
+        )
+        with host.sshd.authorized_keys_path.open("a") as authorized:
+            authorized.write(new_line)
+        ssh.write(key=new_key.read_text(), known_hosts=known_hosts)
+        host.sshd.authorized_keys_path.write_text(new_line)
+        host.sshd.cut_connections()
+        stored = len(_slots(server))
+        wait_until(
+            lambda: len(_slots(server)) >= stored + 2, "the new one serves", timeout_s=WAIT_S
+        )
+        status, _ = monitor.stop()
+        log = monitor.log
+
+    assert status == 0
+    assert log.count("SSH key refused") == 1
+    assert log.count("SSH key is another one") == 1
+    assert "BEGIN OPENSSH" not in log
+    assert len(_slots(server)) >= 6
+    _assert_no_slot_lost(server)
+
+
+def test_known_hosts_when_swapped_then_the_next_look_goes_by_it(
+    rig: Rig,
+    rig_host: Callable[..., RigHost],
+    server: PostgresServer,
+    ssh: MountedFolder,
+    tmp_path: Path,
+) -> None:
+    host = rig_host()
+
+    with Service("monitor", settings=_settings(ssh, host, server, tmp_path / "data")) as monitor:
+        wait_until(
+            lambda: {kind for _, kind in _slots(server)} == {"host_key"},
+            "the host is not known",
+            timeout_s=WAIT_S,
+        )
+        ssh.write(key=rig.ssh_key_path.read_text(), known_hosts=host.known_hosts_line)
+        wait_until(lambda: _slots(server)[-1][1] is None, "the host is known", timeout_s=WAIT_S)
+        status, _ = monitor.stop()
+
+    assert status == 0
