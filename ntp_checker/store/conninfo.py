@@ -1,6 +1,6 @@
 """Where PostgreSQL is, as libpq wants to be told, and with what every session of ours has."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
@@ -40,7 +40,7 @@ class DatabaseUrl:
         """The URL for a connection that is made now: one that libpq understands."""
         try:
             url = self._read_again()
-            conninfo_for(url, application_name="", setting=self._setting)
+            check_url(url, self._setting)
         except ConfigError as error:
             if str(error) != self._refused:
                 self._refused = str(error)
@@ -61,25 +61,17 @@ class DatabaseUrl:
 AnyUrl = str | DatabaseUrl
 
 
-def conninfo_for(
-    url: AnyUrl,
-    *,
-    application_name: str,
-    options: str = "-c timezone=UTC",
-    setting: str = _SETTING,
-) -> str:
+def check_url(url: str, setting: str) -> None:
+    """Raises ConfigError, which names the setting, if libpq does not understand it."""
+    _parse(url, setting)
+
+
+def conninfo_for(url: AnyUrl, *, application_name: str, options: str = "-c timezone=UTC") -> str:
     """`url`, as it is now, with our session settings; what the URL says itself comes first.
 
-    Raises ConfigError, which names the setting, if it is no connection string.
+    Raises ConfigError if it is no connection string.
     """
-    try:
-        given = conninfo_to_dict(url.current() if isinstance(url, DatabaseUrl) else url)
-    except psycopg.ProgrammingError:
-        # Not as its cause: libpq's own words may repeat a piece of the password.
-        raise ConfigError(
-            f"{setting} is no connection string: write postgresql://user@host/database, with "
-            "special characters of the password as %40 and the like"
-        ) from None
+    given = _parse(url.current() if isinstance(url, DatabaseUrl) else url, _SETTING)
     ours: dict[str, Any] = {
         "connect_timeout": CONNECT_TIMEOUT_S,
         "application_name": application_name,
@@ -89,3 +81,14 @@ def conninfo_for(
     merged = {**ours, **{key: value for key, value in given.items() if value is not None}}
     merged["options"] = f"{options} {given.get('options') or ''}".strip()
     return make_conninfo("", **merged)
+
+
+def _parse(url: str, setting: str) -> Mapping[str, Any]:
+    try:
+        return conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        # Not as its cause: libpq's own words may repeat a piece of the password.
+        raise ConfigError(
+            f"{setting} is no connection string: write postgresql://user@host/database, with "
+            "special characters of the password as %40 and the like"
+        ) from None
