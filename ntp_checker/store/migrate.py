@@ -190,8 +190,11 @@ def mismatch(status: SchemaStatus) -> SchemaMismatch:
 def _turn(conn: ReaderConnection) -> Iterator[None]:
     """Holds the lock of those who change the schema; it ends with the session at the latest."""
     queries = load_queries("migrate")
+    conn.execute(queries["lift_limits"])
+    if not _one_value(conn, queries["try_lock"]):
+        log.info("another migration is under way, waiting for its end")
+        conn.execute(queries["lock"])
     conn.execute(queries["set_limits"])
-    conn.execute(queries["lock"])
     try:
         yield
     finally:
