@@ -1,7 +1,7 @@
 # make run: everything it takes to see a page. make test: everything it takes to trust a change.
 .POSIX:
 .NOTPARALLEL:
-.PHONY: run demo test check kills alert-kills alert-delay outage away storms fuzz bench images-proof rig rollups-proof lock assets \
+.PHONY: run demo test check kills alert-kills alert-delay outage away storms fuzz bench images-proof migrate-kills rig rollups-proof lock assets \
 	venv dev clean
 
 PYTHON = .venv/bin/python
@@ -76,6 +76,10 @@ rollups-proof: dev
 storms: dev
 	NTP_CHECKER_STORM_HOSTS=500 NTP_CHECKER_STORM_INTERVAL_S=10 $(PYTHON) -m pytest -q -s --timeout 1200 \
 		tests/integration/test_storms.py
+
+# A migration killed 20 times at random instants; `make test` does it 5 times.
+migrate-kills: dev
+	NTP_CHECKER_MIGRATE_KILLS=20 $(PYTHON) -m pytest -q -rP --timeout 600 tests/acceptance/test_versions.py
 
 # Both images built, held small and equal, and at work confined as in a hardened cluster. Root, on
 # Debian, with buildah and mmdebstrap.

@@ -19,7 +19,7 @@ import psycopg
 from benchmarks.bench_look import restrict
 from ntp_checker.collect.probe import Probe
 from ntp_checker.collect.ssh import SshShell
-from ntp_checker.collect.ssh_keys import load_credentials
+from ntp_checker.collect.ssh_keys import SshCredentials
 from ntp_checker.cycle import RawKeeper, run_cycle
 from ntp_checker.logs import configure_logging
 from ntp_checker.model import HasGps, Host
@@ -47,7 +47,7 @@ def rss_kib() -> int:
 
 async def connect_all(rig: Rig, hosts: list[RigHost], clock: Clock) -> list[Probe]:
     """A connection and a channel for each name, one after the other: the hosts are shared."""
-    credentials = load_credentials(rig.ssh_key_path, rig.known_hosts_path)
+    credentials = SshCredentials(rig.ssh_key_path, rig.known_hosts_path)
     probes = []
     for number in range(NAMES):
         target = parse_target(hosts[number % len(hosts)].target)

@@ -19,7 +19,7 @@ from pathlib import Path
 from ntp_checker.collect.probe import Probe
 from ntp_checker.collect.restricted import authorized_keys_line, forced_command_script
 from ntp_checker.collect.ssh import SshShell
-from ntp_checker.collect.ssh_keys import load_credentials
+from ntp_checker.collect.ssh_keys import SshCredentials
 from ntp_checker.targets import parse_target
 from tests.rig import Rig, RigHost
 from tests.rig.parts import find_part
@@ -92,7 +92,7 @@ def restrict(rig: Rig, host: RigHost) -> None:
 
 def make_probe(rig: Rig, host: RigHost) -> Probe:
     target = parse_target(host.target)
-    credentials = load_credentials(rig.ssh_key_path, rig.known_hosts_path)
+    credentials = SshCredentials(rig.ssh_key_path, rig.known_hosts_path)
     return Probe(target, SshShell(target, credentials), interval_s=30.0, deadline_s=8.0, now=now)
 
 

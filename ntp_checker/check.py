@@ -9,7 +9,7 @@ from ntp_checker.collect.local import LocalShell
 from ntp_checker.collect.probe import Probe
 from ntp_checker.collect.shell import Shell
 from ntp_checker.collect.ssh import SshShell
-from ntp_checker.collect.ssh_keys import SshCredentials, load_credentials
+from ntp_checker.collect.ssh_keys import SshCredentials
 from ntp_checker.config import Settings
 from ntp_checker.model import Host, JudgedSample
 from ntp_checker.rules.verdict import judge
@@ -29,7 +29,7 @@ def credentials_for(hosts: Sequence[Host], settings: Settings) -> SshCredentials
     """The SSH key, if any of the hosts needs one. Raises ConfigError."""
     if all(host.is_local for host in hosts):
         return None
-    return load_credentials(settings.ssh_key_path, settings.ssh_known_hosts_path)
+    return SshCredentials(settings.ssh_key_path, settings.ssh_known_hosts_path)
 
 
 async def check_hosts(hosts: Sequence[Host], settings: Settings) -> list[JudgedSample]:

@@ -25,11 +25,12 @@ from ntp_checker.outbox import Outbox
 from ntp_checker.schedule import Clock
 from ntp_checker.sightings import Sightings
 from ntp_checker.store.clock import read_clock
+from ntp_checker.store.conninfo import AnyUrl
 from ntp_checker.store.hosts import FLEET_ID, hosts_with_gps, note_configs, note_gps, sync_hosts
 from ntp_checker.store.leases import take_all
-from ntp_checker.store.migrate import init_or_check
 from ntp_checker.store.notifications import Claimed
 from ntp_checker.store.pool import CheckerPool, store_errors
+from ntp_checker.store.schema_check import check_schema
 from ntp_checker.store.spool import Spool
 from ntp_checker.targets import LOCAL
 from ntp_checker.telling import Telling, alerting_of
@@ -38,6 +39,8 @@ from ntp_checker.writer import Writer
 log = structlog.get_logger()
 
 REGISTER_RETRY_S = (1.0, 5.0)
+#: A frozen database does not answer at all. 10,000 hosts are made known in a few seconds.
+REGISTER_TIMEOUT_S = 30.0
 #: Our monotonic clock drifts by some 10 ppm against the database's: 0.6 ms in this time.
 FOLLOW_CLOCK_S = 60.0
 
@@ -54,7 +57,7 @@ class Checker:
     """One running checker."""
 
     settings: Settings
-    url: str
+    url: AnyUrl
     hosts: tuple[Host, ...]
     spool: Spool
     pool: CheckerPool
@@ -129,7 +132,14 @@ class Checker:
 
         Raises StoreError without a database, SchemaMismatch for another schema than ours.
         """
-        await asyncio.to_thread(init_or_check, self.url, initialise=False)
+        try:
+            async with asyncio.timeout(REGISTER_TIMEOUT_S):
+                await self._register()
+        except TimeoutError as err:
+            raise StoreError(f"no answer within {REGISTER_TIMEOUT_S:g} s") from err
+
+    async def _register(self) -> None:
+        await check_schema(self.url)
         hosts, interval_s = self.hosts, self.settings.interval_s
         with store_errors():
             async with self.pool.connection() as connection:

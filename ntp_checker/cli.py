@@ -240,13 +240,13 @@ def db_maintain() -> None:
 def db_status() -> None:
     """Say which version the schema has and which this release needs."""
     from ntp_checker.service import database
-    from ntp_checker.store.migrate import connect, schema_status
+    from ntp_checker.store.migrate import connect, mismatch, schema_status
 
     with database(_settings()) as url, connect(url) as connection:
         status = schema_status(connection)
     click.echo(f"schema version {status.version}, this release needs {status.wanted}")
     if not status.is_current:
-        raise SchemaMismatch("run `ntp-checker db migrate`")
+        raise mismatch(status)
 
 
 def _migrate() -> None:

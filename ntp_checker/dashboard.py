@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from ntp_checker import __version__
 from ntp_checker.config import Settings, check_sign_in, variable_of
+from ntp_checker.database_urls import database_read_url
 from ntp_checker.metrics import DashboardMetrics, MetricsServer, open_metrics_listener
 from ntp_checker.model import Auth
 from ntp_checker.resources import command_name
@@ -29,11 +30,11 @@ def run_dashboard(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT. Raises ConfigError, StoreError where it can't start."""
     check_sign_in(settings)
     with database(settings) as url:
-        read_url = settings.database_read_url or url
+        read_url = database_read_url(settings)
         secret_key = _secret_key(settings)
         # The mark speaks for the folder's own database, for no other.
         simulated = (
-            settings.database_url is None and read_url == url and is_simulated(settings.data_dir)
+            settings.database_url is None and read_url is None and is_simulated(settings.data_dir)
         )
         listen = settings.dashboard_metrics_listen
         # Opened before the worker forks: whichever worker comes after it serves on it, too.
@@ -45,7 +46,7 @@ def run_dashboard(settings: Settings) -> None:
         )
         serve(
             lambda: _measured(
-                open_reader_pool(read_url),
+                open_reader_pool(url if read_url is None else read_url),
                 listener,
                 lambda pool, metrics: create_app(
                     read_pool=pool,

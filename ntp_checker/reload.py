@@ -5,7 +5,7 @@ import asyncio
 import structlog
 
 from ntp_checker.checker import Checker, hosts_to_watch
-from ntp_checker.config import Settings, SettingsFile
+from ntp_checker.config import FOLLOWED_SECRETS, Settings, SettingsFile
 from ntp_checker.errors import ConfigError
 from ntp_checker.maintenance import run_maintenance
 from ntp_checker.watch import Watch
@@ -30,6 +30,10 @@ NEEDS_RESTART = (
     "ses_from",
     "ses_to",
 )
+
+
+#: Where secrets that are read again are read from.
+PATHS = tuple(f"{name}_path" for name in FOLLOWED_SECRETS)
 
 
 async def follow_settings(
@@ -61,11 +65,16 @@ async def take_over(new: Settings, checker: Checker, watch: Watch) -> None:
     What can't be done, such as a key that can't be read, leaves everything as it was.
     """
     old = checker.settings
-    changed = [name for name in type(new).model_fields if getattr(new, name) != getattr(old, name)]
-    later = [name for name in changed if name in NEEDS_RESTART]
+    changed = [
+        name
+        for name in type(new).model_fields
+        if name not in PATHS and _value(new, name) != _value(old, name)
+    ]
+    later = [name for name in changed if name in NEEDS_RESTART and not _is_followed(name, old, new)]
     if later:
         log.warning("settings changed that take effect at the next start only", settings=later)
-        new = new.model_copy(update={name: getattr(old, name) for name in later})
+        kept = [name for name in (*later, *PATHS) if name.removesuffix("_path") in later]
+        new = new.model_copy(update={name: getattr(old, name) for name in kept})
     hosts = hosts_to_watch(new)
     before = {host.name for host in checker.hosts}
     after = {host.name for host in hosts}
@@ -85,6 +94,20 @@ async def take_over(new: Settings, checker: Checker, watch: Watch) -> None:
         added=sorted(after - before),
         removed=sorted(before - after),
     )
+
+
+def _value(settings: Settings, name: str) -> tuple[object, object]:
+    """With where it is read from, if it is read again."""
+    return getattr(settings, name), _path(settings, name)
+
+
+def _path(settings: Settings, name: str) -> object:
+    return getattr(settings, f"{name}_path") if name in FOLLOWED_SECRETS else None
+
+
+def _is_followed(name: str, old: Settings, new: Settings) -> bool:
+    """True if it is from the same file still, which each new connection reads by itself."""
+    return _path(old, name) is not None and _path(new, name) == _path(old, name)
 
 
 def _days(settings: Settings) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from ntp_checker.blindness import judge_sight
 from ntp_checker.check import credentials_for
 from ntp_checker.checker import Checker, hosts_to_watch
 from ntp_checker.config import Settings, SettingsFile, variable_of
+from ntp_checker.database_urls import database_url
 from ntp_checker.embedded import embedded_postgres
 from ntp_checker.errors import ConfigError, NtpCheckerError, SchemaMismatch, StoreError
 from ntp_checker.exposition import serve_metrics
@@ -26,9 +27,10 @@ from ntp_checker.resources import command_name
 from ntp_checker.rollup import run_rollups
 from ntp_checker.schedule import Clock, Slots
 from ntp_checker.simulated import is_simulated
+from ntp_checker.store.conninfo import AnyUrl
 from ntp_checker.store.migrate import init_or_check
 from ntp_checker.store.partitions import PartitionOutcome
-from ntp_checker.store.pool import CheckerPool, open_checker_pool
+from ntp_checker.store.pool import CLOSE_S, CheckerPool, open_checker_pool
 from ntp_checker.store.spool import Spool
 from ntp_checker.telling import make_telling, open_channels
 from ntp_checker.watch import Watch, make_probe
@@ -51,13 +53,14 @@ LOOKS_FINISH_S = 1.0
 
 
 @contextmanager
-def database(settings: Settings) -> Iterator[str]:
+def database(settings: Settings) -> Iterator[AnyUrl]:
     """The URL of the database; while inside, the embedded server runs where none was given.
 
     Raises ConfigError, StoreError; SchemaMismatch where a given database has another schema.
     """
-    if settings.database_url is not None:
-        yield settings.database_url
+    given = database_url(settings)
+    if given is not None:
+        yield given
     elif not settings.embedded:
         raise ConfigError(
             "DATABASE_URL: not set, and NTP_CHECKER_EMBEDDED=0 forbids our own server"
@@ -102,7 +105,7 @@ def run_monitor_once(settings: Settings) -> None:
 def run_maintenance_once(settings: Settings) -> list[PartitionOutcome]:
     """Makes and drops partitions now. Raises StoreError, SchemaMismatch."""
 
-    async def maintain(url: str) -> list[PartitionOutcome]:
+    async def maintain(url: AnyUrl) -> list[PartitionOutcome]:
         pool = await open_checker_pool(url)
         try:
             return await maintain_once(
@@ -137,13 +140,15 @@ def _first(group: BaseExceptionGroup[NtpCheckerError]) -> NtpCheckerError:
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
-async def _monitor(settings: Settings, url: str, file: SettingsFile) -> None:
+async def _monitor(settings: Settings, url: AnyUrl, file: SettingsFile) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     _listen_to_hangup(file, stop)
     async with open_checker(settings, url) as checker, serve_metrics(checker):
-        await _register_if_reached(checker)
+        await _register_until(stop, checker)
+        if stop.is_set():
+            return
         if not checker.hosts:
             log.warning(how_to_add_a_host())
         log.info("watching", hosts=len(checker.hosts), interval_s=settings.interval_s)
@@ -168,6 +173,16 @@ def _listen_to_hangup(file: SettingsFile, stop: asyncio.Event) -> None:
             file.ask()
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_hangup)
+
+
+async def _register_until(stop: asyncio.Event, checker: Checker) -> None:
+    """Registers if the database is reached; gives it up when told to stop."""
+    async with asyncio.TaskGroup() as group:
+        registering = group.create_task(_register_if_reached(checker))
+        stopping = group.create_task(stop.wait())
+        await asyncio.wait({registering, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        registering.cancel()
+        stopping.cancel()
 
 
 async def _register_if_reached(checker: Checker) -> None:
@@ -196,18 +211,19 @@ async def _watch(checker: Checker, stop: asyncio.Event, file: SettingsFile) -> N
             group.create_task(checker.stay_registered()),
             group.create_task(checker.end_holds()),
             group.create_task(checker.addresses.keep_current()),
+            group.create_task(watch.follow_key()),
             group.create_task(run_rollups(checker.pool, stop, checker.metrics.rolled_up)),
             group.create_task(follow_settings(checker, watch, file, stop)),
         ]
         await stop.wait()
         log.info("stopping")
-        await watch.finish(LOOKS_FINISH_S)
         for task in tasks:
             task.cancel()
+        await watch.finish(LOOKS_FINISH_S)
     await watch.close()
 
 
-async def _monitor_once(settings: Settings, url: str) -> None:
+async def _monitor_once(settings: Settings, url: AnyUrl) -> None:
     async with open_checker(settings, url) as checker:
         await checker.register()
         credentials = credentials_for(checker.hosts, settings)
@@ -222,7 +238,7 @@ async def _monitor_once(settings: Settings, url: str) -> None:
 
 
 @asynccontextmanager
-async def open_checker(settings: Settings, url: str) -> AsyncIterator[Checker]:
+async def open_checker(settings: Settings, url: AnyUrl) -> AsyncIterator[Checker]:
     """A checker with its spool and connections; nothing of it runs yet."""
     if is_simulated(settings.data_dir):
         raise ConfigError(
@@ -241,12 +257,12 @@ async def open_checker(settings: Settings, url: str) -> AsyncIterator[Checker]:
         try:
             yield _make_checker(settings, url, spool, pool)
         finally:
-            await pool.close()
+            await pool.close(CLOSE_S)
     finally:
         await spool.close()
 
 
-def _make_checker(settings: Settings, url: str, spool: Spool, pool: CheckerPool) -> Checker:
+def _make_checker(settings: Settings, url: AnyUrl, spool: Spool, pool: CheckerPool) -> Checker:
     """Writer and outbox ask the checker, whose settings may change, for what is in force."""
 
     def alerting() -> Alerting:

@@ -11,6 +11,9 @@ from ntp_checker.config import Settings
 from ntp_checker.model import Host, Sample
 from ntp_checker.schedule import Clock, Slots, run_slots
 
+#: A new key is noticed within this time, also where nobody logs in just now.
+KEY_POLL_S = 5.0
+
 RunCycle = Callable[[Probe, Callable[[datetime], Awaitable[Sample]], datetime], Awaitable[None]]
 
 
@@ -114,11 +117,11 @@ class Watch:
         A host that stays misses no slot, whatever else of it changed, unless the interval did:
         then its slots are others from now on. Raises ConfigError with nothing changed.
         """
-        credentials = credentials_for(hosts, settings)
+        credentials = self._credentials_for(hosts, settings)
         on_accepted()
         before, self._settings = self._settings, settings
         has_new_rhythm = before is None or before.interval_s != settings.interval_s
-        has_new_way = credentials != self._credentials or (
+        has_new_way = credentials is not self._credentials or (
             before is not None and before.look_deadline_s != settings.look_deadline_s
         )
         self._credentials = credentials
@@ -139,6 +142,13 @@ class Watch:
                 watch.judge_by(host)
         await asyncio.gather(*work)
 
+    async def follow_key(self) -> None:
+        """Says it soon when the key's file has another one, or none that is good. Never ends."""
+        while True:
+            await asyncio.sleep(KEY_POLL_S)
+            if self._credentials is not None:
+                self._credentials.keys()
+
     async def finish(self, limit_s: float) -> None:
         """Ends all looking; looks under way may take `limit_s` seconds yet."""
         ending = [asyncio.create_task(watch.finish()) for watch in self._hosts.values()]
@@ -152,6 +162,14 @@ class Watch:
     async def close(self) -> None:
         """Closes all sessions."""
         await asyncio.gather(*(watch.close() for watch in self._hosts.values()))
+
+    def _credentials_for(self, hosts: Sequence[Host], settings: Settings) -> SshCredentials | None:
+        """Those in force, which follow their files, unless others are wanted."""
+        present = self._credentials
+        wanted = settings.ssh_key_path, settings.ssh_known_hosts_path
+        if present is not None and (present.key_path, present.known_hosts_path) == wanted:
+            return present
+        return credentials_for(hosts, settings)
 
     def _start(self, host: Host, settings: Settings) -> None:
         probe = make_probe(host, settings, self._credentials, self._clock)

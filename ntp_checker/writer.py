@@ -37,7 +37,7 @@ BACKOFF_MAX_S = 5.0
 #: A frozen server does not answer at all: then the connection is given up.
 BATCH_TIMEOUT_S = 40.0
 #: What is left of the spool when the checker is told to stop gets this long.
-DRAIN_S = 3.0
+DRAIN_S = 2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

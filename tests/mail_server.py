@@ -1,5 +1,6 @@
 """aiosmtpd with a mailbox that answers as it is told."""
 
+from email import message_from_bytes, policy
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -19,6 +20,16 @@ class Mailbox:
         self.data_answer = "250 2.0.0 queued as A1B2"
         self.was_encrypted: list[bool] = []
         self.users: list[bytes] = []
+
+    def text(self) -> str:
+        """Subjects and texts of all that came, decoded."""
+        found = []
+        for envelope in self.envelopes:
+            mail = message_from_bytes(envelope.content or b"", policy=policy.default)
+            found.append(str(mail["Subject"]))
+            parts = [part for part in mail.walk() if part.get_content_maintype() == "text"]
+            found += [part.get_content() for part in parts]
+        return "\n".join(found)
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self,

@@ -61,6 +61,7 @@ class SshShell:
         self._renew_at = 0.0  #: monotonic
         self._login: asyncio.Task[None] | None = None
         self._refused: AuthRejected | None = None
+        self._refused_keys: Sequence[asyncssh.SSHKey] = ()
         self._refused_until = 0.0  #: monotonic
 
     async def login(self) -> None:
@@ -72,7 +73,7 @@ class SshShell:
         if self._login is None:
             if self._is_open():
                 return
-            if self._refused is not None and time.monotonic() < self._refused_until:
+            if self._refused is not None and self._backs_off():
                 raise self._refused
             self._login = asyncio.create_task(self._log_in())
         login = self._login
@@ -90,13 +91,19 @@ class SshShell:
             and time.monotonic() < self._renew_at
         )
 
+    def _backs_off(self) -> bool:
+        """True while the host, which refused the very key that we have, is left alone."""
+        is_early = time.monotonic() < self._refused_until
+        return is_early and self._credentials.keys() is self._refused_keys
+
     async def _log_in(self) -> None:
         self._drop()
         self._refused = None
+        keys = self._credentials.keys()
         try:
-            self._connection = await self._connect()
+            self._connection = await self._connect(keys)
         except AuthRejected as error:
-            self._refused = error
+            self._refused, self._refused_keys = error, keys
             self._refused_until = time.monotonic() + REFUSED_BACK_OFF_S
             raise
         # S311: spreads logins over time, guards nothing.
@@ -161,7 +168,7 @@ class SshShell:
             self._login = None
         self._drop()
 
-    async def _connect(self) -> asyncssh.SSHClientConnection:
+    async def _connect(self, keys: Sequence[asyncssh.SSHKey]) -> asyncssh.SSHClientConnection:
         host = self._host
         attempt = _Attempt(self._credentials.known_hosts_path)
         try:
@@ -171,7 +178,7 @@ class SshShell:
                 client_factory=lambda: attempt,
                 tunnel=_CONNECTOR,
                 config=None,  # of the options alone it would be forgotten: ~/.ssh/config comes back
-                options=_options(host, self._credentials, attempt),
+                options=_options(host, keys, attempt),
             )
         except asyncssh.HostKeyNotVerifiable as error:
             raise attempt.host_key_rejected(host) from error
@@ -258,12 +265,12 @@ class _Attempt(asyncssh.SSHClient):
 
 
 def _options(
-    host: Host, credentials: SshCredentials, attempt: _Attempt
+    host: Host, keys: Sequence[asyncssh.SSHKey], attempt: _Attempt
 ) -> asyncssh.SSHClientConnectionOptions:
     return asyncssh.SSHClientConnectionOptions(
         config=None,
         username=host.user if host.user is not None else (),
-        client_keys=list(credentials.keys),
+        client_keys=list(keys),
         known_hosts=attempt.match,
         x509_trusted_certs=[],
         x509_trusted_cert_paths=[],

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
+import structlog
 
 from ntp_checker.errors import ConfigError, HostKeyRejected, Unreachable
 from ntp_checker.model import Host
+
+log = structlog.get_logger()
 
 #: asyncssh's own limit on one login; the caller's deadline is usually shorter.
 LOGIN_TIMEOUT_S = 10.0
@@ -20,23 +23,44 @@ LOGIN_TIMEOUT_S = 10.0
 _NO_ADDRESS = "::"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SshCredentials:
-    """Who we are to the hosts, and which hosts we believe."""
+    """Who we are to the hosts, and which hosts we believe: as both files have it at each login."""
 
-    keys: tuple[asyncssh.SSHKey, ...]
-    known_hosts_path: Path
+    def __init__(self, key_path: Path, known_hosts_path: Path) -> None:
+        """Reads the private key. Raises ConfigError that says what to do."""
+        self.key_path = key_path
+        self.known_hosts_path = known_hosts_path
+        self._text = _read_text(key_path)
+        self._keys = (_parse_key(key_path, self._text),)
+        self._refused: str | None = None  #: why the file's key is not in force, so it is said once
+
+    def keys(self) -> tuple[asyncssh.SSHKey, ...]:
+        """For a login that begins now; the same object until the file has another good key.
+
+        A key that can't be read leaves the last good one in force.
+        """
+        try:
+            text = _read_text(self.key_path)
+            if text != self._text:
+                self._keys = (_parse_key(self.key_path, text),)
+                self._text = text
+                fingerprint = self._keys[0].get_fingerprint()
+                log.info("SSH key is another one", file=str(self.key_path), fingerprint=fingerprint)
+        except ConfigError as error:
+            if str(error) != self._refused:
+                self._refused = str(error)
+                log.error(  # noqa: TRY400 - the text says all
+                    "SSH key refused, the last good one stays in force", reason=self._refused
+                )
+        else:
+            self._refused = None
+        return self._keys
 
 
-def load_credentials(key_path: Path, known_hosts_path: Path) -> SshCredentials:
-    """Reads the private key. Raises ConfigError that says what to do."""
-    return SshCredentials(keys=(_read_key(key_path),), known_hosts_path=known_hosts_path)
-
-
-def _read_key(key_path: Path) -> asyncssh.SSHKey:
+def _read_text(key_path: Path) -> bytes:
     where = f"NTP_CHECKER_SSH_KEY_PATH: {key_path}"
     try:
-        return asyncssh.read_private_key(key_path)
+        return key_path.read_bytes()
     except FileNotFoundError:
         raise ConfigError(
             f"{where} does not exist: make one with `ssh-keygen -t ed25519 -N '' -f {key_path}` "
@@ -44,6 +68,12 @@ def _read_key(key_path: Path) -> asyncssh.SSHKey:
         ) from None
     except OSError as error:
         raise ConfigError(f"{where} can't be read: {error.strerror}") from error
+
+
+def _parse_key(key_path: Path, text: bytes) -> asyncssh.SSHKey:
+    where = f"NTP_CHECKER_SSH_KEY_PATH: {key_path}"
+    try:
+        return asyncssh.import_private_key(text)
     except (asyncssh.KeyEncryptionError, asyncssh.KeyImportError) as error:
         # Asked without a passphrase, asyncssh says that one is missing by KeyImportError.
         if isinstance(error, asyncssh.KeyEncryptionError) or "assphrase" in str(error):
@@ -54,7 +84,7 @@ def _read_key(key_path: Path) -> asyncssh.SSHKey:
 
 def load_public_key(key_path: Path) -> str:
     """`type base64` of the private key's public half. Raises ConfigError."""
-    key = _read_key(key_path)
+    key = _parse_key(key_path, _read_text(key_path))
     return " ".join(key.export_public_key("openssh").decode("ascii").split()[:2])
 
 

@@ -22,6 +22,7 @@ from ntp_checker.config.mistakes import Mistakes, shown
 from ntp_checker.config.routes import read_policy, read_routes
 from ntp_checker.config.settings import (
     FIELDS,
+    FOLLOWED_SECRETS,
     PLURAL_FIELDS,
     SCALAR_FIELDS,
     SECRETS,
@@ -60,6 +61,12 @@ class _Found:
     name: str  #: begins a mistake about it: the variable, or `file:line: key`
     origin: str  #: for people: the variable, or `file:line`
     line: int | None = None  #: in the file; None if it is from the environment
+    path: Path | None = None  #: of the file that holds the secret
+
+    @property
+    def whole_origin(self) -> str:
+        """The origin, with the secret's file where there is one."""
+        return self.origin if self.path is None else f"{self.origin}: {self.path}"
 
     def note(self, text: str, mistakes: Mistakes) -> None:
         """Notes a mistake about this value."""
@@ -89,7 +96,9 @@ def load_configuration(environ: Mapping[str, str], content: bytes | None = None)
     for name in FIELDS:
         given = read_variable(environ, name, mistakes)
         if given is not None:
-            found[name] = _Found(value=given[0], name=given[1], origin=given[1])
+            found[name] = _Found(
+                value=given.text, name=given.name, origin=given.name, path=given.path
+            )
     user = found["ssh_user"].value if "ssh_user" in found else None
     default_user = user if isinstance(user, str) else None
     of_file = read_hosts(reader, sections, default_user)
@@ -98,10 +107,11 @@ def load_configuration(environ: Mapping[str, str], content: bytes | None = None)
         "hosts": hosts,
         "users": _choose_users(reader, sections, found),
         "plain_limits": of_file.plain_limits,
+        **{f"{name}_path": found[name].path for name in FOLLOWED_SECRETS if name in found},
         **_read_alerting(reader, sections, found, of_file),
     }
     settings = _check(found, checked, mistakes)
-    origins = {name: entry.origin for name, entry in found.items()}
+    origins = {name: entry.whole_origin for name, entry in found.items()}
     for name in PLURAL_FIELDS:
         if name in sections and name not in found:
             origins[name] = reader.place(sections[name], name).origin
@@ -136,32 +146,34 @@ def _scalars_of_file(reader: Reader, sections: Mapping[str, Node]) -> dict[str, 
         if name in SECTIONS:
             continue
         place = reader.place(node, name)
+        path = None
         if name not in SCALAR_FIELDS:
             setting = name.removesuffix("_file")
-            value: Value | None = _secret_of_file(reader, node, name)
+            path, value = _secret_of_file(reader, node, name)
             if setting in sections:
                 reader.refuse(place, f"{setting} is set, too: keep one")
         else:
             setting, value = name, _read_scalar(reader, node, name)
         if value is not None:
             found[setting] = _Found(
-                value=value, name=str(place), origin=place.origin, line=place.line
+                value=value, name=str(place), origin=place.origin, line=place.line, path=path
             )
     return found
 
 
-def _secret_of_file(reader: Reader, node: Node, key: str) -> str | None:
+def _secret_of_file(reader: Reader, node: Node, key: str) -> tuple[Path | None, Value | None]:
+    """Where the secret is, and the secret; None where there is none."""
     file_name = reader.text(node, key)
     if file_name is None:
-        return None
+        return None, None
     try:
         secret = read_secret(file_name)
     except (OSError, ValueError, RuntimeError) as error:
         reader.refuse(reader.place(node, key), f"can't read {file_name}: {why(error)}")
-        return None
+        return None, None
     if not secret:
         reader.refuse(reader.place(node, key), f"{file_name} is empty")
-    return secret or None
+    return Path(file_name), secret or None
 
 
 def _read_scalar(reader: Reader, node: Node, name: str) -> Value | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from ntp_checker.config.mistakes import Mistakes
@@ -18,6 +19,15 @@ HOSTS_VARIABLE = f"{PREFIX}HOSTS"
 _SERVICE_LINK = re.compile(r"_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_[0-9]+_(TCP|UDP)(_\w+)?)?)$")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What the environment says of a setting."""
+
+    text: str
+    name: str  #: of the variable
+    path: Path | None = None  #: of the file it names for the value
+
+
 def variable_of(field: str) -> str:
     """The environment variable of a setting."""
     return field.upper() if field in UNPREFIXED else PREFIX + field.upper()
@@ -32,15 +42,13 @@ def note_unknown_variables(environ: Mapping[str, str], mistakes: Mistakes) -> No
             mistakes.add(f"{name}: no such setting{suggest(name, known)}")
 
 
-def read_variable(
-    environ: Mapping[str, str], field: str, mistakes: Mistakes
-) -> tuple[str, str] | None:
-    """Text of a setting and the variable it is from; None where it is not set or blank."""
+def read_variable(environ: Mapping[str, str], field: str, mistakes: Mistakes) -> Given | None:
+    """A setting's text; None where it is not set or blank."""
     name = variable_of(field)
     text = environ.get(name, "").strip()
     file_name = environ.get(f"{name}_FILE", "").strip() if field in SECRETS else ""
     if not file_name:
-        return (text, name) if text else None
+        return Given(text=text, name=name) if text else None
     if text:
         mistakes.add(f"{name} and {name}_FILE are both set: keep one")
         return None
@@ -52,7 +60,7 @@ def read_variable(
     if not text:
         mistakes.add(f"{name}_FILE: {file_name} is empty")
         return None
-    return text, f"{name}_FILE"
+    return Given(text=text, name=f"{name}_FILE", path=Path(file_name))
 
 
 def read_secret(file_name: str) -> str:

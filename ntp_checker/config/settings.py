@@ -70,7 +70,8 @@ def _split_listen(value: object) -> object:
     return Listen(host=match[1] or match[2] or "0.0.0.0", port=int(match[3]))  # noqa: S104
 
 
-def _check_database_url(value: str) -> str:
+def check_database_url(value: str) -> str:
+    """Raises ValueError if it is none, without any of its text."""
     try:
         scheme = urlsplit(value).scheme
     except ValueError:  # its text would quote a piece of the password
@@ -127,7 +128,7 @@ _ListenField = Annotated[
     WithJsonSchema({"type": "string", "pattern": ":[0-9]{1,5}$"}),
 ]
 _DatabaseUrl = Annotated[
-    str, AfterValidator(_check_database_url), _url_schema("^[Pp][Oo][Ss][Tt][Gg][Rr][Ee][Ss]")
+    str, AfterValidator(check_database_url), _url_schema("^[Pp][Oo][Ss][Tt][Gg][Rr][Ee][Ss]")
 ]
 _PublicUrl = Annotated[str, AfterValidator(_check_public_url), _url_schema("^https?://")]
 _SecretKey = Annotated[
@@ -207,6 +208,10 @@ class Settings(BaseModel):
     """Recipients of that channel, with commas."""
     heartbeat_url: _HeartbeatUrl | None = None
     """Called while all is well, so that its service tells you when the checker is not."""
+    database_url_path: Path | None = None
+    """File that `database_url` is from, and is read from again for each new connection."""
+    database_read_url_path: Path | None = None
+    """The same for `database_read_url`."""
     plain_limits: Limits = DEFAULT_LIMITS[Role.SERVER]
     """Limits of a target that is none of the configured hosts."""
     channels: tuple[ChannelSettings, ...] = ()
@@ -265,8 +270,15 @@ class Settings(BaseModel):
 
 #: The field that a mistake about several settings together is told at.
 TOGETHER_FIELD = "deadline_s"
-#: What the environment and the file can set; the rest is worked out from the file's limits.
-_OF_FILE = ("plain_limits", "channels", "routes", "alert_policy")
+#: What the environment and the file can set; the rest is worked out from the file and its secrets.
+_OF_FILE = (
+    "database_url_path",
+    "database_read_url_path",
+    "plain_limits",
+    "channels",
+    "routes",
+    "alert_policy",
+)
 FIELDS = tuple(name for name in Settings.model_fields if name not in _OF_FILE)
 #: Of those, what has more than one value.
 PLURAL_FIELDS = ("hosts", "users")
@@ -274,5 +286,7 @@ PLURAL_FIELDS = ("hosts", "users")
 SCALAR_FIELDS = tuple(name for name in FIELDS if name not in PLURAL_FIELDS)
 #: Their value may hold a secret: it is never told, and can also be given as NAME_FILE.
 SECRETS = ("database_url", "database_read_url", "users", "secret_key", "heartbeat_url")
+#: Those whose file is read again while we run; where that is, is a setting of its own.
+FOLLOWED_SECRETS = ("database_url", "database_read_url")
 #: Their variable has the plain name that other programs read, too.
 UNPREFIXED = ("database_url", "database_read_url")

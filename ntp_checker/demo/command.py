@@ -22,6 +22,7 @@ from ntp_checker.demo.slots import HISTORY_DAYS
 from ntp_checker.errors import ConfigError, StoreError
 from ntp_checker.rollup import roll_up
 from ntp_checker.service import database
+from ntp_checker.store.conninfo import AnyUrl
 from ntp_checker.store.hosts import note_configs, sync_hosts
 from ntp_checker.store.leases import take_all
 from ntp_checker.store.partitions import create_days
@@ -60,7 +61,7 @@ def run_demo(settings: Settings, *, days: float = HISTORY_DAYS, seed: str = "1")
             return asyncio.run(live(own, url, hosts))
 
 
-def _make_past(settings: Settings, url: str, days: float, seed: str) -> list[StoredHost]:
+def _make_past(settings: Settings, url: AnyUrl, days: float, seed: str) -> list[StoredHost]:
     """Every host, with its past in the database and in the rollups. Raises StoreError."""
     now = datetime.now(UTC)
     plan = Plan(
@@ -105,7 +106,7 @@ async def _prepare(plan: Plan, specs: Sequence[HostSpec]) -> list[HostPlan]:
     return [HostPlan(spec=spec, lease_epoch=epochs[ids[spec.host.name]]) for spec in specs]
 
 
-async def _roll_up(url: str) -> None:
+async def _roll_up(url: AnyUrl) -> None:
     """Afterwards the rollups of the whole past are there.
 
     What a slow machine does not manage is left to those who keep them current from now on.

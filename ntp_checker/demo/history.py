@@ -28,6 +28,7 @@ from ntp_checker.demo.host import HostSpec, SimulatedHost
 from ntp_checker.demo.slots import looks_of, past_slots
 from ntp_checker.errors import NtpCheckerError, StoreError
 from ntp_checker.logs import configure_logging
+from ntp_checker.store.conninfo import AnyUrl
 from ntp_checker.store.pool import open_checker_pool
 from ntp_checker.writer import BATCH_ROWS, WriterRow, write_batch
 
@@ -42,7 +43,7 @@ WATCH_S = 1.0
 class Plan:
     """What is common to all hosts."""
 
-    url: str  #: of the database
+    url: AnyUrl  #: of the database
     seed: str
     interval_s: float
     gps_interval_s: float

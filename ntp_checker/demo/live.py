@@ -21,6 +21,7 @@ from ntp_checker.maintenance import run_maintenance
 from ntp_checker.rollup import run_rollups
 from ntp_checker.schedule import Clock, Slots, run_slots
 from ntp_checker.store.clock import read_clock
+from ntp_checker.store.conninfo import AnyUrl
 from ntp_checker.store.pool import CheckerPool, open_checker_pool, store_errors
 from ntp_checker.store.spool import Spool
 from ntp_checker.writer import Writer
@@ -52,7 +53,7 @@ class Simulator:
     status_log: StatusLog = field(default_factory=StatusLog)
 
 
-async def live(settings: Settings, url: str, hosts: Sequence[StoredHost]) -> int:
+async def live(settings: Settings, url: AnyUrl, hosts: Sequence[StoredHost]) -> int:
     """Runs simulation and dashboard until SIGTERM or SIGINT, or until the dashboard ends.
 
     Returns 0 after a signal, else the dashboard's exit status. Raises StoreError, ConfigError

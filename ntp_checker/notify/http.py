@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from ntp_checker.errors import SendError, SendErrorKind
 from ntp_checker.message import clean_line
+from ntp_checker.notify.redaction import without_secrets
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 #: Addresses of a name; raises OSError if it has none.
@@ -290,9 +291,7 @@ def check_taken(answer: Answer, endpoint: Endpoint, *, secrets: Sequence[str] = 
     if 200 <= answer.status < 300:
         return
     said = "redirects are not followed" if 300 <= answer.status < 400 else answer.body
-    for secret in (endpoint.target, *secrets):
-        if len(secret) > 1:
-            said = said.replace(secret, "***")
+    said = without_secrets(said, endpoint.target, secrets)
     said = clean_line(said, max_chars=_MAX_TOLD_CHARS)
     detail = f"{endpoint.host} answers {answer.status}{f': {said}' if said else ''}"
     kind = refusal_kind(answer.status)

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 Fallbacks = Callable[[Due], Sequence[str]]
 
 #: What is being sent when the checker is told to stop gets this long, with its settling.
-STOP_S = 3.0
+STOP_S = 2.5
 #: Where the settings say nothing else.
 MESSAGES_PER_S = 1.0
 RETRY_S = 5.0

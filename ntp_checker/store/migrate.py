@@ -2,17 +2,19 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import structlog
+from psycopg.rows import TupleRow
 
 from ntp_checker.errors import SchemaMismatch, StoreError
 from ntp_checker.resources import sql_path
-from ntp_checker.store.pool import ReaderConnection, conninfo_for, store_errors
+from ntp_checker.store.conninfo import AnyUrl, conninfo_for
+from ntp_checker.store.pool import ReaderConnection, store_errors
 from ntp_checker.store.queries import load_queries
 
 log = structlog.get_logger()
@@ -77,13 +79,25 @@ def schema_status(
     queries = load_queries("migrate")
     with store_errors():
         if not _one_value(conn, queries["is_installed"]):
-            if _one_value(conn, queries["foreign_tables"]):
-                raise SchemaMismatch(
-                    "the database has a schema metrics that NTP Checker did not make: "
-                    "give it a database of its own"
-                )
-            return SchemaStatus(version=0, wanted=len(migrations))
-        applied = conn.execute(queries["applied"]).fetchall()
+            return status_without_ours(_one_value(conn, queries["foreign_tables"]), migrations)
+        return status_of(conn.execute(queries["applied"]).fetchall(), migrations)
+
+
+def status_without_ours(foreign_tables: object, migrations: Sequence[Migration]) -> SchemaStatus:
+    """Of a database in which our schema is not; SchemaMismatch if another's is."""
+    if foreign_tables:
+        raise SchemaMismatch(
+            "the database has a schema metrics that NTP Checker did not make: "
+            "give it a database of its own"
+        )
+    return SchemaStatus(version=0, wanted=len(migrations))
+
+
+def status_of(applied: Sequence[TupleRow], migrations: Sequence[Migration]) -> SchemaStatus:
+    """Of a database with these migrations, each a version and a checksum, in order.
+
+    Raises SchemaMismatch for a migration that was changed after it was applied there.
+    """
     for (version, checksum), migration in zip(applied, migrations, strict=False):
         if (version, checksum) != (migration.version, migration.checksum):
             raise SchemaMismatch(
@@ -105,7 +119,7 @@ def migrate(conn: ReaderConnection, migrations: list[Migration] | None = None) -
     with store_errors(), _turn(conn):
         status = schema_status(conn, migrations)
         if status.version > status.wanted:
-            raise _mismatch(status)
+            raise mismatch(status)
         for migration in migrations[status.version :]:
             with conn.transaction():
                 # Without parameters the file goes as it is: many statements at once.
@@ -122,7 +136,7 @@ def migrate(conn: ReaderConnection, migrations: list[Migration] | None = None) -
     return [migration.name for migration in migrations[status.version :]]
 
 
-def init_or_check(url: str, initialise: bool) -> None:
+def init_or_check(url: AnyUrl, initialise: bool) -> None:
     """Afterwards the database has exactly this code's schema; an empty one is filled only if
     `initialise`, which the embedded server is started with.
 
@@ -133,11 +147,11 @@ def init_or_check(url: str, initialise: bool) -> None:
         if status.version == 0 and initialise:
             migrate(conn)
         elif not status.is_current:
-            raise _mismatch(status)
+            raise mismatch(status)
 
 
 @contextmanager
-def connect(url: str) -> Iterator[ReaderConnection]:
+def connect(url: AnyUrl) -> Iterator[ReaderConnection]:
     """One connection in autocommit, for a command's work. Raises StoreError if there is none."""
     try:
         with store_errors():
@@ -145,12 +159,18 @@ def connect(url: str) -> Iterator[ReaderConnection]:
                 conninfo_for(url, application_name="ntp-checker db"), autocommit=True
             )
     except StoreError as err:
-        raise StoreError(f"database not reached, see DATABASE_URL: {err}") from err
+        raise not_reached(err) from err
     with conn:
         yield conn
 
 
-def _mismatch(status: SchemaStatus) -> SchemaMismatch:
+def not_reached(err: StoreError) -> StoreError:
+    """The error of who could not connect, with the setting to look at."""
+    return StoreError(f"database not reached, see DATABASE_URL: {err}")
+
+
+def mismatch(status: SchemaStatus) -> SchemaMismatch:
+    """What to do about a schema that is not this code's."""
     if status.version == 0:
         return SchemaMismatch(
             "the database is empty: run `ntp-checker db init` or `psql -f schema.sql`"
@@ -170,8 +190,11 @@ def _mismatch(status: SchemaStatus) -> SchemaMismatch:
 def _turn(conn: ReaderConnection) -> Iterator[None]:
     """Holds the lock of those who change the schema; it ends with the session at the latest."""
     queries = load_queries("migrate")
+    conn.execute(queries["lift_limits"])
+    if not _one_value(conn, queries["try_lock"]):
+        log.info("another migration is under way, waiting for its end")
+        conn.execute(queries["lock"])
     conn.execute(queries["set_limits"])
-    conn.execute(queries["lock"])
     try:
         yield
     finally:

@@ -1,6 +1,13 @@
--- name: lock
+-- name: try_lock
 -- Serialises with schema.sql, which takes the same lock ("ntp_sche" in ASCII).
+SELECT pg_try_advisory_lock(x'6e74705f73636865'::bigint);
+
+-- name: lock
 SELECT pg_advisory_lock(x'6e74705f73636865'::bigint);
+
+-- name: lift_limits
+-- However long the other migration takes, its end is waited for.
+SELECT set_config('lock_timeout', '0', false), set_config('statement_timeout', '0', false);
 
 -- name: unlock
 SELECT pg_advisory_unlock(x'6e74705f73636865'::bigint);

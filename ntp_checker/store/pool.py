@@ -7,18 +7,37 @@ finds out by itself when the network is cut without a word.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
 
 import psycopg
 from psycopg import errors
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from ntp_checker.errors import ConfigError, PartitionMissing, RowsRefused, StoreError
+from ntp_checker.errors import PartitionMissing, RowsRefused, StoreError
+from ntp_checker.store.conninfo import AnyUrl, conninfo_for
 from ntp_checker.store.cutoff import check_connection
 
-CheckerConnection = psycopg.AsyncConnection[TupleRow]
+#: A server that does not take a cancelled statement's end in this time hangs.
+CANCEL_S = 0.5
+
+
+class CheckerConnection(psycopg.AsyncConnection[TupleRow]):
+    """A connection of the checker's; whoever is cancelled on it is soon free."""
+
+    async def cancel_safe(self, *, timeout: float = CANCEL_S) -> None:  # noqa: ASYNC109 - psycopg's
+        """Ends the statement on the server; where it hangs, the connection instead.
+
+        psycopg calls it when a task that waits for an answer is cancelled, and would wait for a
+        frozen server 10 s. Raises psycopg.Error where the server did not take it.
+        """
+        try:
+            await super().cancel_safe(timeout=min(timeout, CANCEL_S))
+        except psycopg.Error:
+            await self.close()
+            raise
+
+
 CheckerPool = AsyncConnectionPool[CheckerConnection]
 ReaderConnection = psycopg.Connection[TupleRow]
 ReaderPool = ConnectionPool[ReaderConnection]
@@ -26,9 +45,10 @@ ReaderPool = ConnectionPool[ReaderConnection]
 ActConnection = psycopg.Connection[TupleRow]
 ActPool = ConnectionPool[ActConnection]
 
-CONNECT_TIMEOUT_S = 5
 #: How long a caller waits for a connection of the pool.
 CHECKOUT_TIMEOUT_S = 5.0
+#: What the pool does in the background when it is closed; what takes longer is cancelled.
+CLOSE_S = 0.25
 #: The pool doubles its pauses between attempts without a cap; this ends a series of them. The
 #: next caller begins a new one, so a healed database is found within seconds.
 RECONNECT_TIMEOUT_S = 4.0
@@ -46,45 +66,18 @@ _ACT_OPTIONS = (
     " -c idle_in_transaction_session_timeout=30s"
 )
 _READER_OPTIONS = f"{_ACT_OPTIONS} -c default_transaction_read_only=on"
-# A cut network is noticed in 10 + 3 x 5 s when idle, and in 20 s with data under way.
-_TCP: dict[str, Any] = {
-    "keepalives": 1,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-}
 
 
-def conninfo_for(url: str, *, application_name: str, options: str = "-c timezone=UTC") -> str:
-    """`url` with our session settings; what the URL says itself comes first.
+async def open_checker_pool(url: AnyUrl) -> CheckerPool:
+    """The checker's pool; connects in the background, so it opens without a database, too.
 
-    Raises ConfigError if it is no connection string.
+    Raises ConfigError if `url` is no connection string.
     """
-    try:
-        given = conninfo_to_dict(url)
-    except psycopg.ProgrammingError as err:
-        # libpq's own words may repeat a piece of the password.
-        raise ConfigError(
-            "DATABASE_URL is no connection string: write postgresql://user@host/database, with "
-            "special characters of the password as %40 and the like"
-        ) from err
-    ours: dict[str, Any] = {
-        "connect_timeout": CONNECT_TIMEOUT_S,
-        "application_name": application_name,
-        "client_encoding": "UTF8",
-        **_TCP,
-    }
-    merged = {**ours, **{key: value for key, value in given.items() if value is not None}}
-    merged["options"] = f"{options} {given.get('options') or ''}".strip()
-    return make_conninfo("", **merged)
-
-
-async def open_checker_pool(url: str) -> CheckerPool:
-    """The checker's pool; connects in the background, so it opens without a database, too."""
     _quiet_log()
+    conninfo = partial(conninfo_for, url, application_name="ntp-checker", options=_CHECKER_OPTIONS)
+    conninfo()
     pool = AsyncConnectionPool(
-        conninfo_for(url, application_name="ntp-checker", options=_CHECKER_OPTIONS),
+        conninfo,  # asked for each connection
         connection_class=CheckerConnection,
         kwargs={"autocommit": True},
         min_size=1,
@@ -98,7 +91,7 @@ async def open_checker_pool(url: str) -> CheckerPool:
     return pool
 
 
-def open_reader_pool(url: str, *, max_size: int = 8) -> ReaderPool:
+def open_reader_pool(url: AnyUrl, *, max_size: int = 8) -> ReaderPool:
     """The dashboard's pool, read-only; each connection is tried before it is handed out.
 
     To be opened after the fork in a server that forks.
@@ -106,17 +99,19 @@ def open_reader_pool(url: str, *, max_size: int = 8) -> ReaderPool:
     return _open_pool(url, _READER_OPTIONS, name="dashboard", max_size=max_size)
 
 
-def open_act_pool(url: str, *, max_size: int = 2) -> ActPool:
+def open_act_pool(url: AnyUrl, *, max_size: int = 2) -> ActPool:
     """The dashboard's pool for what people and tokens change; otherwise as the reader's."""
     return _open_pool(url, _ACT_OPTIONS, name="dashboard acts", max_size=max_size)
 
 
 def _open_pool(
-    url: str, options: str, *, name: str, max_size: int
+    url: AnyUrl, options: str, *, name: str, max_size: int
 ) -> ConnectionPool[psycopg.Connection[TupleRow]]:
     _quiet_log()
+    conninfo = partial(conninfo_for, url, application_name=f"ntp-checker {name}", options=options)
+    conninfo()
     return ConnectionPool(
-        conninfo_for(url, application_name=f"ntp-checker {name}", options=options),
+        conninfo,  # asked for each connection
         connection_class=psycopg.Connection[TupleRow],
         kwargs={"autocommit": True},
         min_size=1,

@@ -92,7 +92,9 @@ def bounded_transaction(
                     "no schema in the database: run `ntp-checker db init`"
                 ) from err
             case PoolTimeout():
-                raise StoreError("no connection to the database") from err
+                raise StoreError(
+                    "no connection to the database, see DATABASE_URL and DATABASE_READ_URL"
+                ) from err
         raise
 
 

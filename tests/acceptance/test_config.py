@@ -10,11 +10,14 @@ import psycopg
 
 from tests.acceptance.commands import run
 from tests.acceptance.processes import Service, settings_for
+from tests.mounted import MountedFolder
 from tests.postgres import PostgresServer
 from tests.rig import GpsFeed, Rig, RigHost
 from tests.rig.processes import wait_until
 
 StartHost = Callable[..., RigHost]
+#: From the swap on, with the writing of the first sample.
+CHANGE_S = 30.0
 
 
 class FileOf:
@@ -103,6 +106,45 @@ def test_monitor_follows_its_file_and_the_hosts_that_stay_miss_no_slot(
         ).fetchone() or (0,)
     assert status_word == "warning"
     assert configs == 2
+
+
+def test_config_map_when_swapped_then_its_hosts_come_and_go_and_a_broken_one_is_refused(
+    rig: Rig, rig_host: StartHost, postgres: PostgresServer, database: str, tmp_path: Path
+) -> None:
+    stays, leaves, comes = rig_host(), rig_host(), rig_host()
+    url = postgres.url(database)
+    mounted = MountedFolder(tmp_path / "config", **{"hosts.yaml": _hosts(stays, leaves)})
+    settings = settings_for(
+        rig.env(),
+        tmp_path / "data",
+        DATABASE_URL=url,
+        NTP_CHECKER_CONFIG=str(mounted / "hosts.yaml"),
+    )
+
+    with Service("monitor", settings=settings) as monitor:
+        wait_until(
+            lambda: _slots(url, stays) and _slots(url, leaves), "both are looked at", timeout_s=60
+        )
+        mounted.write(**{"hosts.yaml": _hosts(stays, comes)})
+        wait_until(
+            lambda: _slots(url, comes) and _watched(url) == {stays.address, comes.address},
+            "one came and one left",
+            timeout_s=CHANGE_S,
+        )
+        mounted.write(**{"hosts.yaml": "hosts: [\n"})
+        monitor.wait_for("settings file refused", timeout_s=CHANGE_S)
+        seen = len(_slots(url, comes))
+        wait_until(lambda: len(_slots(url, comes)) > seen + 1, "the last good one stays")
+        mounted.write(**{"hosts.yaml": _hosts(stays)})
+        wait_until(
+            lambda: _watched(url) == {stays.address}, "a good one is taken", timeout_s=CHANGE_S
+        )
+        status, _ = monitor.stop()
+        log = monitor.log
+
+    assert status == 0
+    assert log.count("settings file refused") == 1
+    assert {round(b - a, 3) for a, b in pairwise(_slots(url, stays))} == {1.0}
 
 
 def test_monitor_knows_after_a_restart_that_a_host_has_gps(

@@ -5,13 +5,12 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from ntp_checker.resources import sql_path
 from tests.acceptance.processes import Service, settings_for
 from tests.postgres import PostgresServer
 from tests.rig import Rig, RigHost
@@ -20,18 +19,6 @@ from tests.rig.processes import wait_until
 OUTAGE_S = float(os.environ.get("NTP_CHECKER_OUTAGE_S", "10"))
 HOSTS, NAMES, INTERVAL_S = 5, 50, 1.0
 WATCH_S = 10.0
-
-
-@pytest.fixture
-def server() -> Iterator[PostgresServer]:
-    """A server of this test's own, to be stopped and started."""
-    own = PostgresServer()
-    try:
-        applied = own.psql("postgres", "-q", "-f", sql_path("schema.sql"))
-        assert applied.returncode == 0, applied.stderr
-        yield own
-    finally:
-        own.stop()
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from ntp_checker.store.migrate import (
     schema_status,
 )
 from tests.postgres import PostgresServer
+from tests.rig.processes import wait_until
 
 SCHEMA = sql_path("schema.sql")
 MakeDatabase = Callable[..., str]
@@ -59,6 +60,39 @@ def test_migrate_when_two_run_at_once_applies_each_migration_once(
     for thread in threads:
         thread.join()
 
+    assert applied == [m.name for m in load_migrations()]
+
+
+def test_migrate_when_another_is_under_way_waits_longer_than_any_limit(
+    postgres: PostgresServer, make_database: MakeDatabase
+) -> None:
+    url = postgres.url(make_database())
+    applied: list[str] = []
+
+    def run() -> None:
+        with connect(
+            f"{url}&options=-c%20lock_timeout%3D10ms%20-c%20statement_timeout%3D10ms"
+        ) as conn:
+            applied.extend(migrate(conn))
+
+    def waits(conn: Conn) -> bool:
+        return bool(
+            conn.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory'"
+                " AND datname = current_database() AND clock_timestamp() - query_start > '0.5 s'"
+            ).fetchone()
+        )
+
+    with psycopg.connect(url, autocommit=True) as first:
+        first.execute("SELECT pg_advisory_lock(x'6e74705f73636865'::bigint)")
+        second = threading.Thread(target=run)
+        second.start()
+        wait_until(lambda: waits(first), "it waits", timeout_s=30)
+        before = list(applied)
+        first.execute("SELECT pg_advisory_unlock_all()")
+        second.join()
+
+    assert before == []
     assert applied == [m.name for m in load_migrations()]
 
 

@@ -1,5 +1,6 @@
 """The pools: sessions as the rest expects them, and back soon after an outage."""
 
+import asyncio
 import time
 from contextlib import closing
 
@@ -7,9 +8,9 @@ import psycopg
 import pytest
 
 from ntp_checker.errors import ConfigError, PartitionMissing, RowsRefused, StoreError
+from ntp_checker.store.conninfo import conninfo_for
 from ntp_checker.store.pool import (
     CheckerPool,
-    conninfo_for,
     open_checker_pool,
     open_reader_pool,
     store_errors,
@@ -116,3 +117,36 @@ async def test_pool_when_the_server_comes_back_has_a_connection_within_seconds(
 
     assert failures > 1
     assert time.monotonic() - back_s < 5
+
+
+@pytest.mark.asyncio
+async def test_statement_when_cancelled_then_its_connection_goes_on(
+    checker_pool: CheckerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ntp_checker.store.pool.CANCEL_S", 30.0)  # a busy machine's
+    async with checker_pool.connection() as conn:
+        before = conn.info.backend_pid
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await conn.execute("SELECT pg_sleep(60)")
+        found = await (await conn.execute("SELECT pg_backend_pid()")).fetchone()
+
+    assert found == (before,)
+
+
+@pytest.mark.asyncio
+async def test_statement_when_cancelled_on_a_frozen_server_then_its_connection_is_closed(
+    own_postgres: PostgresServer,
+) -> None:
+    pool = await open_checker_pool(own_postgres.url())
+    try:
+        async with pool.connection() as conn:
+            own_postgres.freeze()
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await conn.execute("SELECT 1")
+
+            assert conn.closed
+    finally:
+        own_postgres.thaw()
+        await pool.close()

@@ -15,7 +15,7 @@ import pytest
 from ntp_checker.collect.probe import Probe
 from ntp_checker.collect.restricted import authorized_keys_line, forced_command_script
 from ntp_checker.collect.ssh import SshShell
-from ntp_checker.collect.ssh_keys import load_credentials
+from ntp_checker.collect.ssh_keys import SshCredentials
 from ntp_checker.model import FailureKind, GpsMode, Part, Sample
 from ntp_checker.targets import parse_target
 from tests.rig import Cut, GpsFeed, Rig, RigHost
@@ -43,7 +43,7 @@ def _now() -> datetime:
 
 def _probe(rig: Rig, host: RigHost, port: int | None) -> Probe:
     target = replace(parse_target(host.target), port=port or host.port)
-    credentials = load_credentials(rig.ssh_key_path, rig.known_hosts_path)
+    credentials = SshCredentials(rig.ssh_key_path, rig.known_hosts_path)
     shell = SshShell(target, credentials)
     return Probe(target, shell, interval_s=10.0, deadline_s=8.0, now=_now)
 

@@ -16,20 +16,11 @@ from ntp_checker.store.migrate import (
     migrate,
     schema_status,
 )
-from tests.postgres import PostgresServer
+from tests.postgres import PostgresServer, without_times
 
 SCHEMA = sql_path("schema.sql")
 MakeDatabase = Callable[..., str]
 Conn = psycopg.Connection[tuple[Any, ...]]
-
-
-def without_times(dump: str) -> str:
-    """The dump without the only thing that may differ: when rows were written."""
-    kept = []
-    for line in dump.splitlines():
-        fields = line.split("\t")
-        kept.append("\t".join(f for f in fields if not (f[:2] == "20" and f[10:11] == " ")))
-    return "\n".join(kept)
 
 
 def test_schema_sql_when_run_twice_changes_nothing(postgres: PostgresServer, database: str) -> None:

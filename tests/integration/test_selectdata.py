@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from ntp_checker.collect.probe import Probe
 from ntp_checker.collect.ssh import SshShell
-from ntp_checker.collect.ssh_keys import load_credentials
+from ntp_checker.collect.ssh_keys import SshCredentials
 from ntp_checker.model import Sample, Selection
 from ntp_checker.targets import parse_target
 from tests.rig import ChronyAccess, ChronyState, Rig, RigHost
@@ -21,7 +21,7 @@ def _now() -> datetime:
 def _looks(rig: Rig, host: RigHost, count: int) -> list[Sample]:
     async def look() -> list[Sample]:
         target = parse_target(host.target)
-        credentials = load_credentials(rig.ssh_key_path, rig.known_hosts_path)
+        credentials = SshCredentials(rig.ssh_key_path, rig.known_hosts_path)
         probe = Probe(
             target, SshShell(target, credentials), interval_s=10.0, deadline_s=8.0, now=_now
         )

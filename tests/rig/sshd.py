@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.rig.parts import account_library, find_part, openssh_version, unpacked_tree
 from tests.rig.processes import Daemon, Reaper, RigError, free_tcp_port
+from tests.rig.reaper import kill_pids, process_tree
 
 _NO_LOGIN = ("nologin", "false", "sync")
 #: As root sshd wants an account `sshd` and a folder in /run. Where root may mount, both are made in
@@ -105,6 +106,11 @@ class Sshd:
         if self._daemon is not None:
             self._daemon.stop()
             self._daemon = None
+
+    def cut_connections(self) -> None:
+        """Ends the running ones; new ones are taken all the while."""
+        pid = self._running().pid
+        kill_pids([child for child in process_tree(pid) if child != pid])
 
     def freeze(self) -> None:
         """Connections are taken by the kernel, and nothing is said on them."""

@@ -63,7 +63,7 @@ def test_show_when_settings_come_from_everywhere_then_each_says_where(tmp_path: 
 
     assert SECRET not in "\n".join(lines)
     for line in (
-        "database_url: postgresql://u:***@h/db  # DATABASE_URL_FILE",
+        f"database_url: postgresql://u:***@h/db  # DATABASE_URL_FILE: {secret}",
         "interval_s: 12  # NTP_CHECKER_INTERVAL_S",
         f"deadline_s: 2.5  # {file}:2",
         "retention_days: 90  # default",

@@ -45,7 +45,7 @@ LAYERS = (
         "embedded_binaries",
         "embedded_place",
     ),
-    ("audiences",),
+    ("audiences", "database_urls"),
     ("explanations",),
     ("advances",),
     (

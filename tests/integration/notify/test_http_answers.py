@@ -106,3 +106,19 @@ def test_taken_when_body_repeats_a_secret_then_not_told() -> None:
         check_taken(answer, Endpoint.of("https://a/T0/very-secret"), secrets=("k3y",))
 
     assert str(caught.value) == "a answers 400: no such hook *** for ***"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("no_team T0AAAAAAAA", "no_team ***"),
+        ("token very-secret is not valid", "token *** is not valid"),
+        ("no such hook", "no such hook"),
+    ],
+)
+def test_taken_when_body_repeats_a_piece_of_the_path_then_not_told(said: str, told: str) -> None:
+    answer = Answer(status=404, retry_after_s=None, body=said)
+    with pytest.raises(SendError) as caught:
+        check_taken(answer, Endpoint.of("https://a/hook/T0AAAAAAAA?token=very-secret"))
+
+    assert str(caught.value) == f"a answers 404: {told}"
