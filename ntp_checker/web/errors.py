@@ -51,8 +51,8 @@ _SAID_IN_HEAD = ("Allow", "Retry-After", "WWW-Authenticate")
 _FOREIGN = (
     "Nothing was changed",
     (
-        "This did not come from a page of this dashboard, or the page was too old. "
-        "Open the page again and send it once more."
+        "This did not come from a page of this dashboard, or the page was too old: open it again "
+        "and send it once more. With an https address in NTP_CHECKER_PUBLIC_URL it works by https only."
     ),
 )
 
