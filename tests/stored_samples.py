@@ -17,12 +17,26 @@ from ntp_checker.writer import WriterRow, write_batch
 
 Conn = psycopg.Connection[tuple[Any, ...]]
 WAIT_S = 30.0
-START_AT = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=30)
 
 
-def slot(number: int) -> datetime:
-    """Slots of one host, a second apart, from half a minute before the tests."""
-    return START_AT + timedelta(seconds=number)
+class Slots:
+    """Slots of one host, a second apart, from half a minute before the test.
+
+    What is older than minutes is told otherwise than what is new, and a run takes longer than that.
+    """
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Counts from now on."""
+        self._start_at = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=30)
+
+    def __call__(self, number: int) -> datetime:
+        return self._start_at + timedelta(seconds=number)
+
+
+slot = Slots()
 
 
 async def take(pool: CheckerPool, *names: str, owner: str = "checker-1") -> dict[str, int]:

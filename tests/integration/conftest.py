@@ -14,9 +14,15 @@ from ntp_checker.store.pool import CheckerPool, open_checker_pool
 from ntp_checker.store.spool import Spool
 from tests.inbox import Inbox
 from tests.postgres import PostgresServer
+from tests.stored_samples import slot
 
 _TEMPLATE = "with_schema"
 _numbers = count(1)
+
+
+@pytest.fixture(autouse=True)
+def _slots_of_now() -> None:
+    slot.begin()
 
 
 @pytest.fixture(scope="session")
