@@ -56,6 +56,10 @@ _FOREIGN = (
     ),
 )
 
+_COMES_BACK = "This page comes back by itself."
+#: For programs, which Retry-After tells in seconds.
+_ASK_AGAIN = "Ask again after the time in Retry-After."
+
 
 class Busy(StoreError):
     """As many charts as allowed are being computed already."""
@@ -108,7 +112,10 @@ def add_error_pages(app: Flask, services: Services) -> None:
     @app.errorhandler(StoreError)
     def store_error(error: StoreError) -> Response:
         log.warning("database read failed", request_id=request_id(), path=request.path, error=error)
-        response = answer(503, *_store_words(error), retry="/readyz")
+        code, heading, explanation = _store_words(error)
+        if code == "database_down":
+            explanation = f"{explanation} {_ASK_AGAIN if _is_api() else _COMES_BACK}"
+        response = answer(503, code, heading, explanation, retry="/readyz")
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
         return response
 
@@ -144,7 +151,6 @@ def _store_words(error: StoreError) -> tuple[str, str, str]:
         "The database does not answer",
         (
             "The dashboard itself is up, but it can show nothing without its database. "
-            "The checker goes on looking meanwhile and keeps what it sees. "
-            "This page comes back by itself."
+            "The checker goes on looking meanwhile and keeps what it sees."
         ),
     )
