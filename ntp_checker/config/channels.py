@@ -173,10 +173,8 @@ def _read_urls(reader: Reader, nodes: Mapping[str, Node], key: str) -> tuple[str
         _refuse_both(reader, nodes, key, "urls")
         found = [
             (where, item, reader.text(item, where))
-            for where, item in reader.items(nodes["urls"], f"{key}.urls")
+            for where, item in reader.filled_items(nodes["urls"], f"{key}.urls")
         ]
-        if not found:
-            reader.refuse(reader.place(nodes["urls"], f"{key}.urls"), "the list is empty")
     else:
         where = f"{key}.urls_file"
         text = _read_secret(reader, nodes, key, "urls") or ""
@@ -206,15 +204,14 @@ def _read_recipients(reader: Reader, nodes: Mapping[str, Node], key: str) -> tup
     if "to" not in nodes:
         return ()
     found = [
-        _read_address(reader, item, where) for where, item in reader.items(nodes["to"], f"{key}.to")
+        _read_address(reader, item, where)
+        for where, item in reader.filled_items(nodes["to"], f"{key}.to")
     ]
     recipients = tuple(dict.fromkeys(address for address in found if address is not None))
     try:
         check_count(len(recipients))
     except ValueError as error:
         reader.refuse(reader.place(nodes["to"], f"{key}.to"), str(error))
-    if not found:
-        reader.refuse(reader.place(nodes["to"], f"{key}.to"), "the list is empty")
     return recipients
 
 
