@@ -1,6 +1,7 @@
 """What `--help` says of each command: every option in words, with a name for what it takes."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -16,6 +17,8 @@ def commands(group: click.Group, *path: str) -> Iterator[tuple[str, click.Comman
 
 
 ALL = dict(commands(cli))
+OPTIONS_OF_SILENCE = [name for one in ALL["alerts silence"].params for name in one.opts]
+CONFIGURATION = (Path(__file__).resolve().parents[2] / "docs/configuration.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", list(ALL))
@@ -42,3 +45,10 @@ def test_moment_when_asked_for_help_then_it_is_called_so(name: str) -> None:
 
     assert "--until MOMENT" in text
     assert "--for LENGTH" in text
+
+
+@pytest.mark.parametrize("option", OPTIONS_OF_SILENCE)
+def test_silence_when_it_takes_an_option_then_the_page_names_it(option: str) -> None:
+    section = CONFIGURATION.split("\n### Silences\n")[1].split("\n### ")[0]
+
+    assert option in section
