@@ -48,9 +48,9 @@ def cli() -> None:
 @cli.command()
 @click.argument("targets", nargs=-1, required=True, metavar="TARGET…")
 @click.option("--gps", is_flag=True, help="Judge GPS even if gpspipe is not there.")
-@click.option("--json", "form", flag_value="json", help="Print the samples as JSON.")
-@click.option("--plugin", "form", flag_value="plugin", help="Print one line with perfdata.")
-def check(targets: tuple[str, ...], gps: bool, form: str | None) -> None:
+@click.option("--json", "is_json", is_flag=True, help="Print the samples as JSON.")
+@click.option("--plugin", "is_plugin", is_flag=True, help="Print one line with perfdata.")
+def check(targets: tuple[str, ...], gps: bool, is_json: bool, is_plugin: bool) -> None:
     """Look once at each TARGET: [user@]host[:port] or local. No database.
 
     Exit status: 0 ok, 1 warning, 2 critical, 3 unknown; the worst of all targets.
@@ -58,14 +58,16 @@ def check(targets: tuple[str, ...], gps: bool, form: str | None) -> None:
     from ntp_checker.check import check_hosts
     from ntp_checker.report import EXIT_STATUS, as_json, as_plugin_line, as_text, overall_status
 
+    if is_json and is_plugin:
+        raise click.UsageError("--json and --plugin contradict each other: leave one out")
     settings = _settings()
     hosts = name_apart([settings.find_host(target) for target in targets])
     if gps:
         hosts = tuple(replace(host, has_gps=HasGps.YES) for host in hosts)
     checked = asyncio.run(check_hosts(hosts, settings))
-    if form == "json":
+    if is_json:
         click.echo(as_json(checked))
-    elif form == "plugin":
+    elif is_plugin:
         click.echo(as_plugin_line(checked, {host.name: host.limits for host in hosts}))
     else:
         Console(width=None if sys.stdout.isatty() else UNBOUND_WIDTH).print(as_text(checked))

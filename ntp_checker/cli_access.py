@@ -36,7 +36,9 @@ def user() -> None:
 
 @user.command("hash")
 @click.argument("name", required=False)
-@click.option("--role", type=_SCOPES, default=Scope.READ.value, show_default=True)
+@click.option(
+    "--role", type=_SCOPES, default=Scope.READ.value, show_default=True, help="What NAME may do."
+)
 def hash_of_user(name: str | None, role: str) -> None:
     """Ask for a password and print its hash; with NAME, the whole line for NTP_CHECKER_USERS.
 
@@ -61,7 +63,9 @@ def token() -> None:
 
 @token.command("create")
 @click.argument("name")
-@click.option("--scope", type=_SCOPES, default=Scope.READ.value, show_default=True)
+@click.option(
+    "--scope", type=_SCOPES, default=Scope.READ.value, show_default=True, help="What it may do."
+)
 @click.option("--days", type=click.IntRange(1, 36_500), help="It ends after them; else never.")
 def create_token(name: str, scope: str, days: int | None) -> None:
     """Make a token and print it, this once: only its SHA-256 is kept.

@@ -28,6 +28,7 @@ MAX_ROWS = 200
 _LIMIT_S = 15.0
 #: Into a pipe or a file no line is broken.
 _UNBOUND_WIDTH = 1_000
+_UNTIL_HELP = "Remind again from then on: 2026-01-02T03:04Z."
 _STYLES = {"active": "bold", "coming": "", "expired": "dim"}
 
 
@@ -55,14 +56,15 @@ def _login_name() -> str:
 
 
 def _by_option(command: Callable[..., None]) -> Callable[..., None]:
-    return click.option("--by", help="Who does it; default: the login name.")(command)
+    option = click.option("--by", metavar="NAME", help="Who does it; default: the login name.")
+    return option(command)
 
 
 @click.command("ack")
 @click.argument("alert_id", metavar="ALERT", type=click.IntRange(1, 2**63 - 1))
-@click.option("--note", default="", help="What others should know.")
-@click.option("--until", "until_at", type=_moment, help="Remind again from then on.")
-@click.option("--for", "length", type=_length, help="The same as a length: 8h, 1d.")
+@click.option("--note", default="", metavar="TEXT", help="What others should know.")
+@click.option("--until", "until_at", type=_moment, metavar="MOMENT", help=_UNTIL_HELP)
+@click.option("--for", "length", type=_length, metavar="LENGTH", help="So long: 90min, 8h, 1d.")
 @_by_option
 def ack(
     alert_id: int, note: str, until_at: datetime | None, length: timedelta | None, by: str | None
@@ -85,17 +87,28 @@ def ack(
 
 
 @click.command("silence")
-@click.option("--host", help="Only this host.")
-@click.option("--group", help="Only this group of hosts.")
-@click.option("--code", type=click.Choice([code.value for code in ProblemCode]), metavar="CODE")
-@click.option("--subject", help="Only this source, part or device.")
+@click.option("--host", metavar="NAME", help="Only this host.")
+@click.option("--group", metavar="NAME", help="Only this group of hosts.")
+@click.option(
+    "--code",
+    type=click.Choice([code.value for code in ProblemCode]),
+    metavar="CODE",
+    help="Only this problem, as offset_high; `alerts list` shows it.",
+)
+@click.option("--subject", metavar="TEXT", help="Only this source, part or device.")
 @click.option("--everything", is_flag=True, help="All hosts, all problems.")
-@click.option("--for", "length", type=_length, help="How long: 90min, 2h, 1d.")
-@click.option("--until", "ends_at", type=_moment, help="Its end: 2026-01-02T03:04Z.")
-@click.option("--from", "starts_at", type=_moment, help="Its start; default: now.")
+@click.option("--for", "length", type=_length, metavar="LENGTH", help="How long: 90min, 2h, 1d.")
+@click.option(
+    "--until", "ends_at", type=_moment, metavar="MOMENT", help="Its end: 2026-01-02T03:04Z."
+)
+@click.option(
+    "--from", "starts_at", type=_moment, metavar="MOMENT", help="Its start; default: now."
+)
 @click.option("--recurs", metavar="RULE", help="As FREQ=WEEKLY;BYDAY=SU;COUNT=10.")
-@click.option("--zone", help="Whose wall clock the rule means, as Europe/Zurich.")
-@click.option("--why", required=True, help="For those who wonder why nobody was told.")
+@click.option("--zone", metavar="ZONE", help="Whose wall clock the rule means, as Europe/Zurich.")
+@click.option(
+    "--why", required=True, metavar="TEXT", help="For those who wonder why nobody was told."
+)
 @_by_option
 def silence(
     host: str | None,

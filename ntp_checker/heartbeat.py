@@ -11,7 +11,8 @@ from collections.abc import Callable
 import structlog
 
 from ntp_checker.errors import SendError
-from ntp_checker.notify.http import Endpoint, Poster, Reach, check_taken
+from ntp_checker.notify.http import Endpoint, Poster, check_taken
+from ntp_checker.reach import Reach
 
 log = structlog.get_logger()
 

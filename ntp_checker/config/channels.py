@@ -10,6 +10,7 @@ from ntp_checker.config.environment import read_secret, why
 from ntp_checker.config.mistakes import shown
 from ntp_checker.config.values import Reader
 from ntp_checker.model import ChannelKind, ChannelSettings, SmtpSecurity
+from ntp_checker.reach import Reach, find_inside, is_allowed
 
 #: Of a channel's name: it stands in rows, metrics and commands.
 CHANNEL_NAME = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
@@ -116,7 +117,8 @@ def _read_channel(reader: Reader, node: Node, key: str, name: str) -> ChannelSet
         if wanted not in nodes and f"{wanted}_file" not in nodes:
             reader.refuse(reader.place(node, key), f"{wanted} is missing")
             return None
-    _check_url(reader, nodes, key, secrets["url"])
+    is_inward = _read_flag(reader, nodes, key, "allow_private")
+    _check_url(reader, nodes, key, secrets["url"], Reach.INWARD_TOO if is_inward else Reach.OUTWARD)
     return ChannelSettings(
         name=name,
         kind=kind,
@@ -131,7 +133,7 @@ def _read_channel(reader: Reader, node: Node, key: str, name: str) -> ChannelSet
         url=secrets["url"],
         secret=secrets["secret"],
         urls=_read_urls(reader, nodes, key),
-        allow_private=_read_flag(reader, nodes, key, "allow_private"),
+        allow_private=is_inward,
         messages_per_s=_read_rate(reader, nodes, key),
     )
 
@@ -173,10 +175,8 @@ def _read_urls(reader: Reader, nodes: Mapping[str, Node], key: str) -> tuple[str
         _refuse_both(reader, nodes, key, "urls")
         found = [
             (where, item, reader.text(item, where))
-            for where, item in reader.items(nodes["urls"], f"{key}.urls")
+            for where, item in reader.filled_items(nodes["urls"], f"{key}.urls")
         ]
-        if not found:
-            reader.refuse(reader.place(nodes["urls"], f"{key}.urls"), "the list is empty")
     else:
         where = f"{key}.urls_file"
         text = _read_secret(reader, nodes, key, "urls") or ""
@@ -190,12 +190,20 @@ def _read_urls(reader: Reader, nodes: Mapping[str, Node], key: str) -> tuple[str
     return tuple(dict.fromkeys(urls))
 
 
-def _check_url(reader: Reader, nodes: Mapping[str, Node], key: str, url: str | None) -> None:
-    if url is not None and not _URL.fullmatch(url):
-        where = "url" if "url" in nodes else "url_file"
-        # Such a URL often holds a token: it is not told.
-        place = reader.place(nodes[where], f"{key}.{where}")
+def _check_url(
+    reader: Reader, nodes: Mapping[str, Node], key: str, url: str | None, reach: Reach
+) -> None:
+    if url is None:
+        return
+    where = "url" if "url" in nodes else "url_file"
+    # Such a URL often holds a token: but for its server it is not told.
+    place = reader.place(nodes[where], f"{key}.{where}")
+    if not _URL.fullmatch(url):
         reader.refuse(place, "not a URL: begin it with https:// or http://")
+    elif (inside := find_inside(url, reach)) is not None:
+        is_meant = is_allowed(inside, Reach.INWARD_TOO)
+        hint = "set allow_private: true if it is meant" if is_meant else "no channel may lead there"
+        reader.refuse(place, f"leads inside, to {inside}: {hint}")
 
 
 def _read_sender(reader: Reader, nodes: Mapping[str, Node], key: str) -> str:
@@ -206,15 +214,14 @@ def _read_recipients(reader: Reader, nodes: Mapping[str, Node], key: str) -> tup
     if "to" not in nodes:
         return ()
     found = [
-        _read_address(reader, item, where) for where, item in reader.items(nodes["to"], f"{key}.to")
+        _read_address(reader, item, where)
+        for where, item in reader.filled_items(nodes["to"], f"{key}.to")
     ]
     recipients = tuple(dict.fromkeys(address for address in found if address is not None))
     try:
         check_count(len(recipients))
     except ValueError as error:
         reader.refuse(reader.place(nodes["to"], f"{key}.to"), str(error))
-    if not found:
-        reader.refuse(reader.place(nodes["to"], f"{key}.to"), "the list is empty")
     return recipients
 
 

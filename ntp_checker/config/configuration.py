@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ntp_checker.config.channels import read_channels, with_ses
-from ntp_checker.config.document import Node, decode_text, parse_document, read_text
+from ntp_checker.config.document import Entries, Node, decode_text, parse_document, read_text
 from ntp_checker.config.environment import (
     CONFIG_VARIABLE,
     note_unknown_variables,
@@ -250,7 +250,10 @@ def _read_alerting(
         pair[0].note(f"{pair[0].name}: ses_from and ses_to are needed both", reader.mistakes)
     elif pair:
         channels = with_ses(channels, *(str(entry.value) for entry in pair))
-    names = [channel.name for channel in channels]
+    # One that is wrong has its own mistake: routes that name it have none.
+    written = sections.get("channels")
+    wrong_too = written.nodes if isinstance(written, Entries) else ()
+    names = tuple(dict.fromkeys((*(channel.name for channel in channels), *wrong_too)))
     return {
         "channels": channels,
         "routes": read_routes(reader, sections.get("routes"), names, of_file.group_names),

@@ -90,15 +90,13 @@ def _read_names(
         return ()
     section = "groups" if name == "groups" else "channels"
     names = []
-    for item_key, item in reader.items(nodes[name], f"{key}.{name}"):
+    for item_key, item in reader.filled_items(nodes[name], f"{key}.{name}"):
         text = reader.text(item, item_key)
         if text is not None and text not in known:
             reason = f"{shown(text)} is no key of {section}{reader.suggest(text, known)}"
             reader.refuse(reader.place(item, item_key), reason)
         elif text is not None:
             names.append(text)
-    if not names:
-        reader.refuse(reader.place(nodes[name], f"{key}.{name}"), "the list is empty")
     return tuple(dict.fromkeys(names))
 
 

@@ -63,7 +63,7 @@ def show_lines(configuration: Configuration) -> Iterator[str]:
         yield _channel_line(channel)
     yield f"routes: {len(settings.routes)}"
     for route in settings.routes:
-        yield f"  - {', '.join(route.channels)}: {_condition(route)}"
+        yield f"  - {_ways(route)}: {_condition(route)}"
     yield f"hosts: {len(settings.hosts)}  # {origins['hosts']}"
     for host in settings.hosts:
         yield _host_line(host)
@@ -79,6 +79,12 @@ def _channel_line(channel: ChannelSettings) -> str:
         or "default"
     )
     return f"  - {channel.name}: {channel.kind.value} to {where}"
+
+
+def _ways(route: Route) -> str:
+    """Its channels, and those that hear where one of them can't for long."""
+    channels = ", ".join(route.channels)
+    return f"{channels}, else {', '.join(route.fallback)}" if route.fallback else channels
 
 
 def _condition(route: Route) -> str:

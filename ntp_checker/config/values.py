@@ -136,6 +136,12 @@ class Reader:
         for number, item in enumerate(node.items):
             yield f"{key}[{number}]", item
 
+    def filled_items(self, node: Node, key: str) -> Iterator[tuple[str, Node]]:
+        """The same for a list that may not be empty."""
+        if isinstance(node, Sequence) and not node.items:
+            self.refuse(self.place(node, key), "the list is empty")
+        yield from self.items(node, key)
+
     def _is_known(self, node: Entries, key: str, name: str, known: Collection[str]) -> bool:
         if name in known:
             return True

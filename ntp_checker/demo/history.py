@@ -23,6 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from ntp_checker.advances import Alerting
 from ntp_checker.demo.examiner import RAW_EVERY_IN_THE_PAST, Examiner
 from ntp_checker.demo.host import HostSpec, SimulatedHost
 from ntp_checker.demo.slots import looks_of, past_slots
@@ -35,6 +36,8 @@ from ntp_checker.writer import BATCH_ROWS, WriterRow, write_batch
 log = structlog.get_logger()
 
 MAX_PROCESSES = 4
+#: The past has its alerts, as if they had been watched; there is no route on which one is told.
+_TOLD_TO_NOBODY = Alerting()
 #: How often a dead process is looked for.
 WATCH_S = 1.0
 
@@ -214,6 +217,7 @@ async def _load_host(plan: Plan, host_plan: HostPlan, news: "Queue[_News]") -> H
                 await write_batch(
                     conn,
                     [WriterRow(lease_epoch=host_plan.lease_epoch, judged=one) for one in judged],
+                    _TOLD_TO_NOBODY,
                 )
                 times += LoadTimes(
                     simulating_s=simulated_s - began_s,

@@ -13,14 +13,13 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import Enum
 from urllib.parse import urlsplit
 
 from ntp_checker.errors import SendError, SendErrorKind
 from ntp_checker.message import clean_line
 from ntp_checker.notify.redaction import without_secrets
+from ntp_checker.reach import IpAddress, Reach, is_allowed
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 #: Addresses of a name; raises OSError if it has none.
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -42,15 +41,6 @@ _PASSING = (408, 425, 429)
 _OF_MESSAGE = (400, 413, 415, 422)
 #: OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID.
 _NOT_YET_VALID = 9
-#: NAT64 (RFC 6052): the last 32 bits are an IPv4 address.
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-
-
-class Reach(Enum):
-    """Which addresses a channel may talk to."""
-
-    OUTWARD = "outward"  #: the public internet only
-    INWARD_TOO = "inward_too"  #: loopback and private networks, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,30 +90,6 @@ async def resolve_by_system(host: str, port: int) -> Sequence[str]:
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-def is_allowed(address: IpAddress, reach: Reach) -> bool:
-    """Whether a channel may talk to this address.
-
-    Link-local, multicast and unspecified addresses never: cloud metadata services are there, and
-    nobody's webhook.
-    """
-    address = _embedded(address)
-    if address.is_link_local or address.is_multicast or address.is_unspecified:
-        return False
-    if reach is Reach.INWARD_TOO:
-        return True
-    is_site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
-    return address.is_global and not address.is_reserved and not is_site_local
-
-
-def _embedded(address: IpAddress) -> IpAddress:
-    """The IPv4 address that an IPv6 one stands for, else itself."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in _NAT64:
-        return ipaddress.IPv4Address(address.packed[-4:])
-    return address.ipv4_mapped or address.sixtofour or address
 
 
 class Poster:

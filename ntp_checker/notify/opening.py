@@ -6,12 +6,13 @@ from ntp_checker.errors import ConfigError, SendError
 from ntp_checker.model import ChannelKind, ChannelSettings
 from ntp_checker.notify.apprise import AppriseChannel
 from ntp_checker.notify.channel import Channel
-from ntp_checker.notify.http import Poster, Reach
+from ntp_checker.notify.http import Poster
 from ntp_checker.notify.pagerduty import EVENTS_URL, PagerDutyChannel
 from ntp_checker.notify.ses import SesChannel, SesClient
 from ntp_checker.notify.slack import SlackChannel
 from ntp_checker.notify.smtp import SmtpChannel
 from ntp_checker.notify.webhook import WebhookChannel
+from ntp_checker.reach import Reach
 
 
 def open_channel(settings: ChannelSettings, *, ses_client: Callable[[], SesClient]) -> Channel:

@@ -23,7 +23,7 @@ _WORDS = {
     400: ("Not understood", "The address has an argument that is not understood."),
     401: ("Sign in", "This dashboard is only for people and programs that it knows."),
     403: ("Not for you", "You may see everything here, but change nothing."),
-    404: ("Not here", "There is no such page."),
+    404: ("Not here", "There is nothing at this address."),
     405: ("Not allowed", "This address does not take that kind of request."),
     413: ("Too much", "The request is larger than anything this server takes."),
     421: (
@@ -36,7 +36,8 @@ _WORDS = {
     429: ("Too many tries", "Too many passwords were tried; wait some seconds, then try again."),
     500: ("Something broke", "This is our mistake. The log has it under the request's number."),
 }
-_CODES = {
+#: For programs, by status: they stay.
+CODES = {
     400: "bad_request",
     401: "sign_in",
     403: "forbidden",
@@ -55,6 +56,13 @@ _FOREIGN = (
         "and send it once more. With an https address in NTP_CHECKER_PUBLIC_URL it works by https only."
     ),
 )
+#: The same for programs, which have no page.
+_FOREIGN_PROGRAM = (
+    "Nothing was changed: a program needs a token of scope act, sent as Authorization: Bearer …"
+)
+_COMES_BACK = "This page comes back by itself."
+#: For programs, which Retry-After tells in seconds.
+_ASK_AGAIN = "Ask again after the time in Retry-After."
 
 
 class Busy(StoreError):
@@ -84,7 +92,7 @@ def add_error_pages(app: Flask, services: Services) -> None:
     def http_error(error: HTTPException) -> Response:
         status = error.code or 500
         heading, explanation = _WORDS.get(status, (error.name, error.description or ""))
-        response = answer(status, _CODES.get(status, "error"), heading, explanation)
+        response = answer(status, CODES.get(status, "error"), heading, explanation)
         for name, value in error.get_headers():
             if name in _SAID_IN_HEAD:
                 response.headers[name] = value
@@ -95,7 +103,8 @@ def add_error_pages(app: Flask, services: Services) -> None:
         log.warning(
             "change refused", request_id=request_id(), path=request.path, reason=error.description
         )
-        return answer(400, "csrf", *_FOREIGN)
+        heading, explanation = _FOREIGN
+        return answer(400, "csrf", heading, _FOREIGN_PROGRAM if _is_api() else explanation)
 
     @app.errorhandler(BadArgument)
     def bad_argument(error: BadArgument) -> Response:
@@ -108,7 +117,10 @@ def add_error_pages(app: Flask, services: Services) -> None:
     @app.errorhandler(StoreError)
     def store_error(error: StoreError) -> Response:
         log.warning("database read failed", request_id=request_id(), path=request.path, error=error)
-        response = answer(503, *_store_words(error), retry="/readyz")
+        code, heading, explanation = _store_words(error)
+        if code == "database_down":
+            explanation = f"{explanation} {_ASK_AGAIN if _is_api() else _COMES_BACK}"
+        response = answer(503, code, heading, explanation, retry="/readyz")
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
         return response
 
@@ -144,7 +156,6 @@ def _store_words(error: StoreError) -> tuple[str, str, str]:
         "The database does not answer",
         (
             "The dashboard itself is up, but it can show nothing without its database. "
-            "The checker goes on looking meanwhile and keeps what it sees. "
-            "This page comes back by itself."
+            "The checker goes on looking meanwhile and keeps what it sees."
         ),
     )

@@ -4,6 +4,7 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -101,6 +102,15 @@ def test_chart_of_the_demo_reaches_into_its_past(demo: Service) -> None:
 
     assert sum(count > 0 for count in series["n"]) >= 60
     assert max(abs(mean) for mean in series["mean"] if mean is not None) < 1_000_000
+
+
+def test_alerts_of_the_demo_were_opened_in_its_past_and_told_to_nobody(demo: Service) -> None:
+    found = fetch_json(demo.settings, "/api/alerts")
+
+    an_hour_ago = datetime.fromisoformat(found["generated_at"]) - timedelta(hours=1)
+    opened = [datetime.fromisoformat(one["opened_at"]) for one in found["alerts"]]
+    assert any(opened_at < an_hour_ago for opened_at in opened)
+    assert [one["notices"] for one in found["alerts"] if one["notices"]] == []
 
 
 def test_demo_when_it_runs_goes_on_living(demo: Service) -> None:

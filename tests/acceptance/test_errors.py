@@ -197,7 +197,7 @@ def test_situation_ends_in_one_line_with_what_where_and_what_to_do(
     assert SECRET not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("command", ["check", "check --nonsense a"])
+@pytest.mark.parametrize("command", ["check", "check --nonsense a", "check --json --plugin a"])
 def test_check_called_wrongly_exits_as_unknown(command: str) -> None:
     done = run(*command.split(), settings={})
 

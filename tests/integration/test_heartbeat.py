@@ -3,7 +3,8 @@
 import pytest
 from structlog.testing import capture_logs
 
-from ntp_checker.notify.http import Poster, Reach
+from ntp_checker.notify.http import Poster
+from ntp_checker.reach import Reach
 from tests.heartbeats import beating
 from tests.http_receiver import Receiver, answer, http_receiver, silence
 from tests.stored_samples import until

@@ -182,6 +182,7 @@ def test_environment_when_it_names_sender_and_recipients_then_a_channel_is_made(
         ("channels: {a: {kind: slack, url_file: none}}", "channels.a.url_file: can't read none"),
         ("channels: {a: {kind: apprise}}", "channels.a: urls is missing"),
         ("channels: {a: {kind: apprise, urls: []}}", "channels.a.urls: the list is empty"),
+        ("routes: [{channels: []}]", "routes[0].channels: the list is empty"),
         (
             "channels: {a: {kind: apprise, urls: [json://x, not-to-be-shown]}}",
             "channels.a.urls[1]: not a URL of apprise: service://…",
@@ -214,6 +215,23 @@ def test_alerting_when_wrong_then_line_and_key_are_named(content: str, told: str
     found = mistakes(content)
 
     assert any(f"hosts.yaml:1: {told}" in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "routes: [{channels: [mail]}]",
+        "routes: [{channels: mail}]",
+        "channels: {a: {kind: ses, from: a@b, to: [x]}}",
+        "channels: {a: {kind: ses, from: a@b, to: [5]}}",
+        "channels: {a: {kind: ses, from: a@b, to: a@b}}",
+        "channels: {a: {kind: apprise, urls: [not-to-be-shown]}}",
+        "channels: {a: {kind: apprise, urls: json://x}}",
+        "{channels: {a: {kind: slack}}, routes: [{channels: [a]}]}",
+    ],
+)
+def test_list_when_an_item_is_wrong_then_nothing_else_is_told(content: str) -> None:
+    assert len(mistakes(content)) == 1, mistakes(content)
 
 
 @pytest.mark.parametrize(
@@ -253,6 +271,12 @@ def test_settings_when_shown_then_no_secret_of_a_channel_is_in_it() -> None:
     assert "hook: webhook to hooks.example.org" in shown
     assert "other: apprise to tgram, ntfys" in shown
     assert "not-to-be-shown" not in shown
+
+
+def test_settings_when_shown_then_a_route_has_its_fallback() -> None:
+    shown = list(show_lines(load(ALERTING)))
+
+    assert any(line.startswith("  - mail, chat, else duty: group roof") for line in shown), shown
 
 
 def test_schema_when_the_example_is_held_against_it_then_right() -> None:

@@ -22,6 +22,7 @@ LAYERS = (
         "blindness",
         "upstream",
         "own_rounds",
+        "reach",
         "recurrence",
         "targets",
         "codec",
@@ -88,6 +89,7 @@ ONLY_SEES = {
     "blindness": ("model", "errors"),
     "upstream": ("model", "errors"),
     "own_rounds": ("model", "errors"),
+    "reach": (),
     "message": ("model", "errors", "rules.wording"),
     "silencing": ("model", "errors", "recurrence", "message.clean"),
     "web": (
@@ -120,6 +122,7 @@ PURE = {
     "blindness": (),
     "upstream": (),
     "own_rounds": (),
+    "reach": (),
     "message": (),
     "silencing": (),
 }

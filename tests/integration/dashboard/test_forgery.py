@@ -65,6 +65,7 @@ def test_change_when_the_token_is_not_ours_then_the_api_says_csrf(client: FlaskC
     answer = client.post("/api/change")
 
     assert (answer.status_code, answer.json["error"]["code"]) == (400, "csrf")
+    assert "a token of scope act" in answer.json["error"]["message"]
 
 
 def test_change_when_the_token_is_of_another_session_then_refused(client: FlaskClient) -> None:

@@ -107,7 +107,10 @@ def test_everything_when_the_database_is_killed_then_said_in_words_until_it_is_b
     assert page.status_code == 503
     assert "The database does not answer" in page.text
     assert "/" + own_postgres.folder.name not in page.text
+    assert "This page comes back by itself." in page.text
     assert (api.status_code, api.json["error"]["code"]) == (503, "database_down")
+    assert "Ask again after" in api.json["error"]["message"]
+    assert "page" not in api.json["error"]["message"]
     assert int(api.headers["Retry-After"]) > 0
     assert client.get("/healthz").status_code == 200
     assert client.get("/readyz").status_code == 503

@@ -11,13 +11,8 @@ from pathlib import Path
 import pytest
 
 from ntp_checker.errors import SendError, SendErrorKind
-from ntp_checker.notify.http import (
-    Answer,
-    Endpoint,
-    Poster,
-    Reach,
-    resolve_by_system,
-)
+from ntp_checker.notify.http import Answer, Endpoint, Poster, resolve_by_system
+from ntp_checker.reach import Reach
 from tests import http_receiver as server
 from tests.certificates import tls_pair
 from tests.http_receiver import http_receiver

@@ -5,7 +5,8 @@ import ipaddress
 import pytest
 
 from ntp_checker.errors import SendError, SendErrorKind
-from ntp_checker.notify.http import Answer, Endpoint, Reach, check_taken, is_allowed
+from ntp_checker.notify.http import Answer, Endpoint, check_taken
+from ntp_checker.reach import Reach, is_allowed
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import pytest_asyncio
 from ntp_checker.errors import SendError, SendErrorKind
 from ntp_checker.message import compose_trial
 from ntp_checker.model import ProblemCode, TransitionKind
-from ntp_checker.notify.http import Poster, Reach
+from ntp_checker.notify.http import Poster
 from ntp_checker.notify.pagerduty import PagerDutyChannel
+from ntp_checker.reach import Reach
 from tests.http_receiver import Receiver, answer, http_receiver
 from tests.notices import NOW, PUBLIC_URL, make_message, make_notice
 

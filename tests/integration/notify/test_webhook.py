@@ -12,10 +12,11 @@ import pytest_asyncio
 
 from ntp_checker.errors import ConfigError, SendError, SendErrorKind
 from ntp_checker.model import ChannelKind, ChannelSettings, TransitionKind
-from ntp_checker.notify.http import Poster, Reach
+from ntp_checker.notify.http import Poster
 from ntp_checker.notify.opening import open_channel
 from ntp_checker.notify.slack import SlackChannel, slack_text
 from ntp_checker.notify.webhook import SIGNATURE_HEADER, WebhookChannel
+from ntp_checker.reach import Reach
 from tests.http_receiver import Receiver, answer, http_receiver
 from tests.notices import BEGUN_AT, PUBLIC_URL, make_message, make_notice
 

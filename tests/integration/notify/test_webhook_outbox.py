@@ -6,8 +6,9 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from ntp_checker.notify.http import Poster, Reach
+from ntp_checker.notify.http import Poster
 from ntp_checker.notify.webhook import WebhookChannel
+from ntp_checker.reach import Reach
 from ntp_checker.store.pool import CheckerPool
 from tests import http_receiver as server
 from tests.http_receiver import Receiver, answer, http_receiver
