@@ -88,7 +88,7 @@ ONLY_SEES = {
     "blindness": ("model", "errors"),
     "upstream": ("model", "errors"),
     "own_rounds": ("model", "errors"),
-    "message": ("model", "errors", "rules.wording"),
+    "message": ("model", "errors", "rules.wording", "targets"),
     "silencing": ("model", "errors", "recurrence", "message.clean"),
     "web": (
         "model",
