@@ -13,7 +13,7 @@ from rich.text import Text
 
 from ntp_checker.cli_silences import ack, silence, silences, unsilence
 from ntp_checker.config import load_settings
-from ntp_checker.errors import ConfigError
+from ntp_checker.errors import ConfigError, SendError, SendErrorKind
 from ntp_checker.logs import configure_logging
 from ntp_checker.model import AlertState
 
@@ -22,6 +22,19 @@ _STYLES = {"critical": "bold red", "warning": "yellow"}
 MAX_ROWS = 200
 #: Into a pipe or a file no line is broken.
 _UNBOUND_WIDTH = 1_000
+
+
+_REFUSALS = {
+    SendErrorKind.RETRY: "not accepted now, which may pass in seconds or minutes",
+    SendErrorKind.NEXT_CHANNEL: "not accepted until somebody puts it right, or for hours",
+    SendErrorKind.PERMANENT: "not accepted, nor will it be if it is sent again",
+    SendErrorKind.OWN_CLOCK: "not accepted, because this machine's clock is wrong",
+}
+
+
+def say_refusal(error: SendError) -> str:
+    """What a channel that was tried has against it, and whether that passes."""
+    return f"{_REFUSALS[error.kind]}: {error.detail}"
 
 
 @click.group()
