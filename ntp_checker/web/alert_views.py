@@ -38,6 +38,7 @@ class AlertView:
     is_own: bool  #: about the checker itself, which has no chart
     name: str  #: code and subject in words
     path: str | None  #: of its own page
+    runbook_link: str  #: what to do about such a problem
     length_text: str
     opened_text: str
     value_text: str
@@ -68,6 +69,7 @@ def view_alert(alert: AlertShown, now_at: datetime) -> AlertView:
         is_own=alert.host == CHECKER,
         name=name_problem(alert.code, alert.subject),
         path=alert_path(alert),
+        runbook_link=f"/runbook#{alert.code}",
         length_text=format_age((until_at - alert.first_bad_slot_at).total_seconds()),
         opened_text=format_moment(alert.opened_at),
         value_text=_peak_text(alert),

@@ -77,6 +77,12 @@ def test_page_when_read_then_links_to_the_chart_at_that_time(page: AlertPage) ->
     assert int(found[1]) == int((BEGAN_AT - timedelta(hours=1)).timestamp())
 
 
+def test_page_when_read_then_links_to_its_entry_of_the_runbook(page: AlertPage) -> None:
+    (name,) = re.findall(r'href="/runbook#(\w+)"', page.read())
+
+    assert f'id="{name}"' in page.client.get("/runbook").text
+
+
 @pytest.mark.parametrize("suffix", ["", "/acknowledge", "/silence"])
 def test_page_when_a_scanner_follows_links_then_nothing_changes(
     page: AlertPage, suffix: str

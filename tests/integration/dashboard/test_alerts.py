@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -175,6 +176,15 @@ def test_page_when_there_are_alerts_then_open_and_closed_apart(alerts: FlaskClie
     assert "acknowledged by ada: on it" in opened
     assert "opened to chat: given up (account suspended)" in opened
     assert "offset high" in closed
+
+
+def test_page_when_an_alert_is_open_then_leads_to_its_entry_of_the_runbook(
+    alerts: FlaskClient,
+) -> None:
+    opened, closed = alerts.get("/alerts").text.split('id="closed-title"')
+
+    assert re.findall(r'href="/runbook#(\w+)"', opened) == ["offset_high", "falseticker"]
+    assert "/runbook#" not in closed
 
 
 def test_page_when_a_reason_is_hostile_then_only_text(
