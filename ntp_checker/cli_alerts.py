@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ntp_checker.cli_silences import ack, silence, silences, unsilence
+from ntp_checker.cli_silences import ack, say_minute, silence, silences, unsilence
 from ntp_checker.config import load_settings
 from ntp_checker.errors import ConfigError, SendError, SendErrorKind
 from ntp_checker.logs import configure_logging
@@ -53,7 +53,7 @@ def list_alerts(state: str | None) -> None:
     from ntp_checker.service import database
     from ntp_checker.store.alert_reads import AlertFilter, read_alerts
     from ntp_checker.store.pool import open_reader_pool
-    from ntp_checker.store.reads import reading
+    from ntp_checker.store.reads import read_clock, reading
 
     settings = load_settings(os.environ)
     configure_logging(settings.log_level)
@@ -63,18 +63,27 @@ def list_alerts(state: str | None) -> None:
         open_reader_pool(url, max_size=1) as pool,
         reading(pool, limit_s=10.0) as connection,
     ):
-        found = read_alerts(connection, wanted, limit=MAX_ROWS)
+        found = read_alerts(connection, wanted, read_clock(connection), limit=MAX_ROWS)
     if not found:
         click.echo("no alert is open" if state is None else "there was never an alert")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("NO.", "STATE", "HOST", "PROBLEM", "OPENED", "TAKEN ON BY", "REASON"):
+    for heading in (
+        "NO.",
+        "STATE",
+        "HOST",
+        "PROBLEM",
+        "OPENED",
+        "TAKEN ON BY",
+        "SILENT UNTIL",
+        "REASON",
+    ):
         table.add_column(heading, overflow="fold")
     for alert in found:
         is_open = alert.state is AlertState.OPEN
         word = alert.severity.value if is_open else "closed"
         # Text, not str: what a host prints must not be taken for markup.
-        taken_on = alert.acknowledgement
+        taken_on, silent_at = alert.acknowledgement, alert.silenced_until_at
         table.add_row(
             str(alert.alert_id),
             Text(word.upper(), style=_STYLES[alert.severity] if is_open else "dim"),
@@ -82,6 +91,7 @@ def list_alerts(state: str | None) -> None:
             Text(f"{alert.code} {alert.subject}".strip()),
             Text(f"{alert.opened_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
             Text("" if taken_on is None else taken_on.by),
+            Text("" if silent_at is None else say_minute(silent_at)),
             Text(alert.reason),
         )
     Console(width=None if sys.stdout.isatty() else _UNBOUND_WIDTH).print(table)

@@ -80,7 +80,7 @@ def ack(
         until_at = datetime.now(UTC) + length
     with _acting() as connection:
         acknowledge(connection, alert_id, by=by, note=note, until_at=until_at)
-    until = "" if until_at is None else f" until {_say(until_at)}"
+    until = "" if until_at is None else f" until {say_minute(until_at)}"
     click.echo(f"alert {alert_id}: acknowledged by {by}{until}")
 
 
@@ -135,7 +135,9 @@ def silence(
     )
     with _acting() as connection:
         silence_id = create_silence(connection, wanted)
-    click.echo(f"silence {silence_id}: from {_say(wanted.starts_at)} to {_say(wanted.ends_at)}")
+    click.echo(
+        f"silence {silence_id}: from {say_minute(wanted.starts_at)} to {say_minute(wanted.ends_at)}"
+    )
 
 
 @click.command("silences")
@@ -159,8 +161,8 @@ def silences(is_all: bool) -> None:
             str(one.silence_id),
             Text(one.state.value, style=_STYLES[one.state.value]),
             Text(_scope(one)),
-            _say(one.now_from_at or one.starts_at),
-            _say(one.now_to_at or one.ends_at),
+            say_minute(one.now_from_at or one.starts_at),
+            say_minute(one.now_to_at or one.ends_at),
             Text(one.created_by),
             Text(one.reason),
         )
@@ -207,5 +209,6 @@ def _scope(one: "SilenceShown") -> str:
     return " ".join(part for part in parts if part) or "everything"
 
 
-def _say(moment_at: datetime) -> str:
+def say_minute(moment_at: datetime) -> str:
+    """`2026-01-02 03:04 UTC`."""
     return f"{moment_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

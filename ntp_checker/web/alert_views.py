@@ -44,6 +44,7 @@ class AlertView:
     value_text: str
     taken_on_text: str  #: who has it, until when; empty if nobody ever took it on
     is_taken_on: bool  #: and that holds
+    silent_text: str  #: empty where no silence holds
     notice_texts: Sequence[str]
 
 
@@ -75,6 +76,9 @@ def view_alert(alert: AlertShown, now_at: datetime) -> AlertView:
         value_text=_peak_text(alert),
         taken_on_text=_taken_on_text(taken_on, holds=holds),
         is_taken_on=holds and alert.state is AlertState.OPEN,
+        silent_text=""
+        if alert.silenced_until_at is None
+        else f"silent until {format_moment(alert.silenced_until_at)}",
         notice_texts=[notice_text(notice) for notice in alert.notices],
     )
 

@@ -43,6 +43,20 @@ def test_alert_when_acknowledged_then_the_list_says_by_whom(
     assert "ada" in row
 
 
+def test_alert_when_silenced_then_the_list_says_until_when(
+    conn: Conn, settings: dict[str, str]
+) -> None:
+    add_alert(conn, AlertRow(host="gps1"))
+
+    done = run(
+        "alerts", "silence", "--host", "gps1", "--for", "2h", "--why", "x", settings=settings
+    )
+    listed = run("alerts", "list", settings=settings)
+
+    ends = done.stdout.rstrip().removesuffix(" UTC").rpartition(" to ")[2]
+    assert f"{ends} UTC" in listed.stdout.splitlines()[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "told"),
     [
