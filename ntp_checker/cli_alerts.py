@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ntp_checker.cli_silences import ack, say_minute, silence, silences, unsilence
+from ntp_checker.cli_silences import ack, say_minute, silence, silences, unack, unsilence
 from ntp_checker.config import load_settings
 from ntp_checker.errors import ConfigError, SendError, SendErrorKind
 from ntp_checker.logs import configure_logging
@@ -42,7 +42,7 @@ def alerts() -> None:
     """What is open, who has it, and whether people would hear of it."""
 
 
-for _command in (ack, silence, silences, unsilence):
+for _command in (ack, unack, silence, silences, unsilence):
     alerts.add_command(_command)
 
 

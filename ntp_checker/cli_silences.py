@@ -1,4 +1,4 @@
-"""`ntp-checker alerts ack`, `silence`, `silences`, `unsilence`: what people do about alerts."""
+"""`ntp-checker alerts ack`, `unack`, `silence`, `silences`, `unsilence`: what people do about alerts."""
 
 import getpass
 import os
@@ -82,6 +82,19 @@ def ack(
         acknowledge(connection, alert_id, by=by, note=note, until_at=until_at)
     until = "" if until_at is None else f" until {say_minute(until_at)}"
     click.echo(f"alert {alert_id}: acknowledged by {by}{until}")
+
+
+@click.command("unack")
+@click.argument("alert_id", metavar="ALERT", type=click.IntRange(1, 2**63 - 1))
+@_by_option
+def unack(alert_id: int, by: str | None) -> None:
+    """Give the alert with the number ALERT back: it is reminded of again."""
+    from ntp_checker.store.actions import unacknowledge
+
+    by = by or _login_name()
+    with _acting() as connection:
+        unacknowledge(connection, alert_id, by=by)
+    click.echo(f"alert {alert_id}: given back by {by}")
 
 
 @click.command("silence")
