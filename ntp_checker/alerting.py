@@ -133,6 +133,18 @@ def acknowledge(alert: Alert, acknowledgement: Acknowledgement) -> tuple[Alert, 
     return told(alert, TransitionKind.ACKNOWLEDGED, acknowledgement.at, reason)
 
 
+def give_back(alert: Alert, by: str, at: datetime) -> tuple[Alert, Transition]:
+    """The alert with an acknowledgement that holds until now: it is reminded of again.
+
+    Raises ValueError where nobody has it.
+    """
+    taken_on = alert.acknowledgement
+    if taken_on is None or alert.state is not AlertState.OPEN or not is_acknowledged(alert, at):
+        raise ValueError(f"nobody has {alert.key.code}: there is nothing to take back")
+    alert = replace(alert, acknowledgement=replace(taken_on, until_at=at))
+    return told(alert, TransitionKind.ACKNOWLEDGED, at, f"given back by {by}, reminders go on")
+
+
 def _collected(steps: Iterable[Step | None]) -> Advance:
     made = [step for step in steps if step is not None]
     return Advance(

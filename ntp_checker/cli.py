@@ -12,7 +12,7 @@ from rich.console import Console
 
 from ntp_checker import __version__
 from ntp_checker.cli_access import token, user
-from ntp_checker.cli_alerts import alerts
+from ntp_checker.cli_alerts import alerts, say_refusal
 from ntp_checker.collect.failures import say_detail
 from ntp_checker.collect.restricted import SCRIPT_PATH
 from ntp_checker.config import (
@@ -293,7 +293,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _fail(error: NtpCheckerError, exit_status: int) -> None:
     text = say_detail(error) if isinstance(error, ProbeError) else str(error)
     if isinstance(error, SendError):
-        text = f"not accepted ({error.kind.value.replace('_', ' ')}): {error.detail}"
+        text = say_refusal(error)
     for line in text.splitlines():
         click.echo(f"ntp-checker: {line}", err=True)
     sys.exit(exit_status)

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ntp_checker.cli_silences import ack, silence, silences, unsilence
+from ntp_checker.cli_silences import ack, say_minute, silence, silences, unack, unsilence
 from ntp_checker.config import load_settings
-from ntp_checker.errors import ConfigError
+from ntp_checker.errors import ConfigError, SendError, SendErrorKind
 from ntp_checker.logs import configure_logging
 from ntp_checker.model import AlertState
 
@@ -24,12 +24,25 @@ MAX_ROWS = 200
 _UNBOUND_WIDTH = 1_000
 
 
+_REFUSALS = {
+    SendErrorKind.RETRY: "not accepted now, which may pass in seconds or minutes",
+    SendErrorKind.NEXT_CHANNEL: "not accepted until somebody puts it right, or for hours",
+    SendErrorKind.PERMANENT: "not accepted, nor will it be if it is sent again",
+    SendErrorKind.OWN_CLOCK: "not accepted, because this machine's clock is wrong",
+}
+
+
+def say_refusal(error: SendError) -> str:
+    """What a channel that was tried has against it, and whether that passes."""
+    return f"{_REFUSALS[error.kind]}: {error.detail}"
+
+
 @click.group()
 def alerts() -> None:
     """What is open, who has it, and whether people would hear of it."""
 
 
-for _command in (ack, silence, silences, unsilence):
+for _command in (ack, unack, silence, silences, unsilence):
     alerts.add_command(_command)
 
 
@@ -40,7 +53,7 @@ def list_alerts(state: str | None) -> None:
     from ntp_checker.service import database
     from ntp_checker.store.alert_reads import AlertFilter, read_alerts
     from ntp_checker.store.pool import open_reader_pool
-    from ntp_checker.store.reads import reading
+    from ntp_checker.store.reads import read_clock, reading
 
     settings = load_settings(os.environ)
     configure_logging(settings.log_level)
@@ -50,18 +63,27 @@ def list_alerts(state: str | None) -> None:
         open_reader_pool(url, max_size=1) as pool,
         reading(pool, limit_s=10.0) as connection,
     ):
-        found = read_alerts(connection, wanted, limit=MAX_ROWS)
+        found = read_alerts(connection, wanted, read_clock(connection), limit=MAX_ROWS)
     if not found:
         click.echo("no alert is open" if state is None else "there was never an alert")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("NO.", "STATE", "HOST", "PROBLEM", "OPENED", "TAKEN ON BY", "REASON"):
+    for heading in (
+        "NO.",
+        "STATE",
+        "HOST",
+        "PROBLEM",
+        "OPENED",
+        "TAKEN ON BY",
+        "SILENT UNTIL",
+        "REASON",
+    ):
         table.add_column(heading, overflow="fold")
     for alert in found:
         is_open = alert.state is AlertState.OPEN
         word = alert.severity.value if is_open else "closed"
         # Text, not str: what a host prints must not be taken for markup.
-        taken_on = alert.acknowledgement
+        taken_on, silent_at = alert.acknowledgement, alert.silenced_until_at
         table.add_row(
             str(alert.alert_id),
             Text(word.upper(), style=_STYLES[alert.severity] if is_open else "dim"),
@@ -69,6 +91,7 @@ def list_alerts(state: str | None) -> None:
             Text(f"{alert.code} {alert.subject}".strip()),
             Text(f"{alert.opened_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"),
             Text("" if taken_on is None else taken_on.by),
+            Text("" if silent_at is None else say_minute(silent_at)),
             Text(alert.reason),
         )
     Console(width=None if sys.stdout.isatty() else _UNBOUND_WIDTH).print(table)

@@ -1,4 +1,4 @@
-"""`ntp-checker alerts ack`, `silence`, `silences`, `unsilence`: what people do about alerts."""
+"""`ntp-checker alerts ack`, `unack`, `silence`, `silences`, `unsilence`: what people do about alerts."""
 
 import getpass
 import os
@@ -82,8 +82,21 @@ def ack(
         until_at = datetime.now(UTC) + length
     with _acting() as connection:
         acknowledge(connection, alert_id, by=by, note=note, until_at=until_at)
-    until = "" if until_at is None else f" until {_say(until_at)}"
+    until = "" if until_at is None else f" until {say_minute(until_at)}"
     click.echo(f"alert {alert_id}: acknowledged by {by}{until}")
+
+
+@click.command("unack")
+@click.argument("alert_id", metavar="ALERT", type=click.IntRange(1, 2**63 - 1))
+@_by_option
+def unack(alert_id: int, by: str | None) -> None:
+    """Give the alert with the number ALERT back: it is reminded of again."""
+    from ntp_checker.store.actions import unacknowledge
+
+    by = by or _login_name()
+    with _acting() as connection:
+        unacknowledge(connection, alert_id, by=by)
+    click.echo(f"alert {alert_id}: given back by {by}")
 
 
 @click.command("silence")
@@ -148,7 +161,9 @@ def silence(
     )
     with _acting() as connection:
         silence_id = create_silence(connection, wanted)
-    click.echo(f"silence {silence_id}: from {_say(wanted.starts_at)} to {_say(wanted.ends_at)}")
+    click.echo(
+        f"silence {silence_id}: from {say_minute(wanted.starts_at)} to {say_minute(wanted.ends_at)}"
+    )
 
 
 @click.command("silences")
@@ -172,8 +187,8 @@ def silences(is_all: bool) -> None:
             str(one.silence_id),
             Text(one.state.value, style=_STYLES[one.state.value]),
             Text(_scope(one)),
-            _say(one.now_from_at or one.starts_at),
-            _say(one.now_to_at or one.ends_at),
+            say_minute(one.now_from_at or one.starts_at),
+            say_minute(one.now_to_at or one.ends_at),
             Text(one.created_by),
             Text(one.reason),
         )
@@ -220,5 +235,6 @@ def _scope(one: "SilenceShown") -> str:
     return " ".join(part for part in parts if part) or "everything"
 
 
-def _say(moment_at: datetime) -> str:
+def say_minute(moment_at: datetime) -> str:
+    """`2026-01-02 03:04 UTC`."""
     return f"{moment_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

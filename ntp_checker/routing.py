@@ -248,14 +248,9 @@ def _matches(route: Route, transition: Transition, group: str | None) -> bool:
 
 def _silenced_by(key: AlertKey, audience: Audience) -> str | None:
     for silence in audience.silences:
-        if silence.starts_at <= audience.at < silence.ends_at and all(
-            wanted is None or wanted == found
-            for wanted, found in (
-                (silence.host, key.host),
-                (silence.group, audience.group),
-                (silence.code, key.code),
-                (silence.subject, key.subject),
-            )
+        holds = silence.starts_at <= audience.at < silence.ends_at
+        if holds and silence.covers(
+            host=key.host, group=audience.group, code=key.code, subject=key.subject
         ):
             return f"silence {silence.silence_id} of {silence.created_by}: {silence.reason}"
     return None

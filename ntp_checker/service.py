@@ -278,7 +278,7 @@ def _make_checker(settings: Settings, url: AnyUrl, spool: Spool, pool: CheckerPo
         pool,
         spool,
         alerting=alerting,
-        hosts=lambda: {host.name for host in checker.hosts},
+        targets=lambda: {host.name: host.target for host in checker.hosts},
         now=clock.now,
         away_s=lambda: checker.settings.database_away_s,
         on_tried=metrics.delivered,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ipaddress import IPv6Address
 
 from ntp_checker.errors import ConfigError
-from ntp_checker.model import DEFAULT_LIMITS, Host, Role
+from ntp_checker.model import DEFAULT_LIMITS, SSH_PORT, Host, Role
 
 LOCAL = "local"
 
@@ -32,7 +32,7 @@ def parse_target(text: str, default_user: str | None = None) -> Host:
     if text == LOCAL:
         return Host(name=LOCAL, address="", limits=limits)
     match = _TARGET.fullmatch(text)
-    port = int(match["port"] or 22) if match else 0
+    port = int(match["port"] or SSH_PORT) if match else 0
     if match is None or not 1 <= port <= 65535 or not _is_ipv6(match["ipv6"] or "::"):
         raise ConfigError(
             f"{text!r} is not a host: write [user@]host[:port], [user@][IPv6][:port], or local"

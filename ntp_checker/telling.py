@@ -1,7 +1,7 @@
 """Alerts to people: channels and messages as the settings want them."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -65,22 +65,22 @@ def make_telling(
     spool: Spool,
     *,
     alerting: Callable[[], Alerting],
-    hosts: Callable[[], Collection[str]],
+    targets: Callable[[], Mapping[str, str]],
     now: Callable[[], datetime],
     away_s: Callable[[], float],
     on_tried: OnTried = lambda _channel, _outcome: None,
 ) -> Telling:
     """Both outboxes, on these channels.
 
-    `alerting`, `hosts` (the names of those watched) and `away_s` say what is in force.
+    `alerting`, `targets` (of those watched, by name) and `away_s` say what is in force.
     """
-    noted = SpoolOutbox(spool, make_compose_noted(settings, spool, now), now)
+    noted = SpoolOutbox(spool, make_compose_noted(settings, spool, now, targets), now)
     spool_outbox = _outbox(noted, channels, settings, alerting, on_tried)
     standby = Standby(
         spool,
         noted,
         alerting=alerting,
-        hosts=hosts,
+        hosts=targets,
         now=now,
         on_news=spool_outbox.wake,
         away_s=away_s,
@@ -128,12 +128,15 @@ def make_compose(settings: Settings) -> Compose:
 
 
 def make_compose_noted(
-    settings: Settings, spool: Spool, now: Callable[[], datetime]
+    settings: Settings,
+    spool: Spool,
+    now: Callable[[], datetime],
+    targets: Callable[[], Mapping[str, str]],
 ) -> ComposeNoted:
     """Puts a message together with what the spool knows around it."""
 
     async def compose_noted(claimed: Sequence[Note]) -> OutgoingMessage:
-        details = await read_noted_details(spool, claimed)
+        details = await read_noted_details(spool, claimed, targets())
         return compose(
             [_notice(one, details.get(one.transition.key.host)) for one in claimed],
             public_url=settings.public_url,
@@ -149,6 +152,7 @@ def _notice(claimed: Due, details: HostDetails | None) -> AlertNotice:
     return AlertNotice(
         transition=claimed.transition,
         group=claimed.group,
+        target=known.target,
         peak_value=alert.peak_value,
         last_good_slot_at=alert.last_good_slot_at,
         was=alert.reason or None,

@@ -27,6 +27,11 @@ def look(at: datetime, size_s: float, host: str = "h") -> JudgedSample:
     return judged(at, offset(size_s), sample=replace(SAMPLE, host=host, taken_at=at))
 
 
+def target_of(host: str) -> str:
+    """Where it is looked at, which its name does not tell."""
+    return f"root@{host}.example.org:2222"
+
+
 @dataclass
 class HalfChecker:
     """Writer and telling over one spool."""
@@ -48,7 +53,7 @@ class HalfChecker:
             self.pool,
             self.spool,
             alerting=lambda: self.alerting,
-            hosts=lambda: set(self.hosts),
+            targets=lambda: {host: target_of(host) for host in self.hosts},
             now=self.now,
             away_s=lambda: self.away_s,
         )

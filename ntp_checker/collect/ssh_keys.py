@@ -143,7 +143,7 @@ async def fetch_host_key(host: Host, known_hosts_path: Path) -> HostKey:
         raise Unreachable(f"{host.target}: {say_error(error)}", stage="handshake") from error
     if key is None:
         raise Unreachable(f"{host.target} showed no host key", stage="handshake")
-    name = known_hosts_name(host)
+    name = host.known_hosts_name
     known = read_known_hosts(known_hosts_path).match(name, _NO_ADDRESS, None)[0]
     return HostKey(
         line=f"{name} {key.export_public_key('openssh').decode('ascii').strip()}",
@@ -152,15 +152,10 @@ async def fetch_host_key(host: Host, known_hosts_path: Path) -> HostKey:
     )
 
 
-def known_hosts_name(host: Host) -> str:
-    """How known_hosts names a host: the address, with the port if it is not 22."""
-    return host.address if host.port == 22 else f"[{host.address}]:{host.port}"
-
-
 def matches_known_host(line: str, host: Host) -> bool:
     """True if this line of known_hosts, plain, hashed or a pattern, speaks of the host."""
     try:
-        matched = asyncssh.import_known_hosts(line).match(known_hosts_name(host), _NO_ADDRESS, None)
+        matched = asyncssh.import_known_hosts(line).match(host.known_hosts_name, _NO_ADDRESS, None)
     except ValueError:
         return False
     return any(matched[:3])

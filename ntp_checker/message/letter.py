@@ -127,6 +127,8 @@ def _facts(notice: AlertNotice, now: datetime) -> tuple[tuple[str, str], ...]:
     prefix = prefix_of(transition)
     facts = [
         ("Host", key.host if is_host else None),
+        # Of a host that is called what it is reached by it would say nothing.
+        ("Target", notice.target if notice.target != key.host else None),
         ("Group", notice.group),
         ("Severity", None if prefix == transition.severity.upper() else transition.severity),
         ("Was", notice.was if notice.is_resolved else None),
@@ -173,7 +175,7 @@ def _sections(notice: AlertNotice) -> tuple[Section, ...]:
         ),
     ]
     if not notice.is_resolved:
-        commands = first_commands(notice.transition.key)
+        commands = first_commands(notice.transition.key, notice.target)
         sections.append(Section(heading="First commands", lines=commands, is_code=True))
     return tuple(section for section in sections if section.lines)
 

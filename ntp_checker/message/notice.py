@@ -34,6 +34,9 @@ class AlertNotice:
 
     transition: Transition
     group: str | None = None  #: the host's
+    target: str | None = (
+        None  #: where it is looked at: `[user@]host[:port]`, `local`; None: unknown
+    )
     peak_value: float | None = None  #: the worst that was found, in the transition's unit
     last_good_slot_at: datetime | None = None  #: before it began; None if unknown
     selected_source: str | None = None  #: in words; None = none, or not known

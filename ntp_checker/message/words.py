@@ -1,17 +1,24 @@
 """What each problem is called in a title, and what to run first. Fixed texts.
 
-The commands follow chronyc(1), gpspipe(1) and systemctl(1); `{host}` and `{subject}` are put in quoted.
+The commands follow chronyc(1), gpspipe(1), ssh(1) and systemctl(1). What is put in, quoted: `{host}`, the
+name in the settings; `{subject}`; `{login}`, what ssh is given to reach the host; `{address}`, without
+account and port; `{known_as}`, as it stands in known_hosts. `{on_host}` becomes nothing for the checker's
+own machine, and commands about a way to it are left out.
 """
 
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ntp_checker.errors import ConfigError
 from ntp_checker.message.clean import clean_line
-from ntp_checker.model import CHECKER, AlertKey, ProblemCode
+from ntp_checker.model import CHECKER, SSH_PORT, AlertKey, ProblemCode
+from ntp_checker.targets import parse_target
 
 _MAX_NAME_CHARS = 60
 _MAX_SUBJECT_CHARS = 60
+#: What only commands about the way to a host hold.
+_WAY = ("{login}", "{address}", "{known_as}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,20 +29,20 @@ class CodeWords:
     commands: tuple[str, ...]
 
 
-_TRACKING = "ssh {host} chronyc -n tracking"
-_SOURCES = "ssh {host} chronyc -n sources -v"
-_STATS = "ssh {host} chronyc -n sourcestats -v"
+_TRACKING = "{on_host} chronyc -n tracking"
+_SOURCES = "{on_host} chronyc -n sources -v"
+_STATS = "{on_host} chronyc -n sourcestats -v"
 # chronyd answers these two to root only.
-_SELECT = "ssh -t {host} sudo chronyc -n selectdata -v"
-_NTPDATA = "ssh -t {host} sudo chronyc -n ntpdata"
-_ACTIVITY = "ssh {host} chronyc activity"
-_CHRONY_STATE = "ssh {host} systemctl status chrony chronyd"
-_CHRONY_LOG = "ssh {host} journalctl -u chrony -u chronyd -n 50"
-_GPSPIPE = "ssh {host} gpspipe -w -n 10"
-_GPSD_STATE = "ssh {host} systemctl status gpsd gpsd.socket"
-_GPSD_LOG = "ssh {host} journalctl -u gpsd -n 50"
+_SELECT = "{on_host_tty} sudo chronyc -n selectdata -v"
+_NTPDATA = "{on_host_tty} sudo chronyc -n ntpdata"
+_ACTIVITY = "{on_host} chronyc activity"
+_CHRONY_STATE = "{on_host} systemctl status chrony chronyd"
+_CHRONY_LOG = "{on_host} journalctl -u chrony -u chronyd -n 50"
+_GPSPIPE = "{on_host} gpspipe -w -n 10"
+_GPSD_STATE = "{on_host} systemctl status gpsd gpsd.socket"
+_GPSD_LOG = "{on_host} journalctl -u gpsd -n 50"
 _CHECK = "ntp-checker check {host}"
-_LOGIN = "ssh -v {host} true"
+_LOGIN = "ssh -v {login} true"
 _STATUS = "ntp-checker db status"
 
 
@@ -66,11 +73,11 @@ CODE_WORDS: Mapping[ProblemCode, CodeWords] = {
     ProblemCode.GPS_FEW_SATELLITES: _words("GPS uses few satellites", _GPSPIPE, _SOURCES),
     ProblemCode.GPS_TIME_WRONG: _words("GPS time wrong", _GPSPIPE, _TRACKING, _SOURCES),
     ProblemCode.CHRONYD_DOWN: _words("chronyd down", _CHRONY_STATE, _CHRONY_LOG),
-    ProblemCode.HOST_UNREACHABLE: _words("host unreachable", _CHECK, "ping -c 3 {host}", _LOGIN),
+    ProblemCode.HOST_UNREACHABLE: _words("host unreachable", _CHECK, "ping -c 3 {address}", _LOGIN),
     ProblemCode.LOGIN_REFUSED: _words("login refused", _CHECK, _LOGIN, "ntp-checker authorize"),
     ProblemCode.PROBE_FAILED: _words("look failed", _CHECK, _TRACKING, _CHRONY_STATE),
     ProblemCode.HOST_KEY_CHANGED: _words(
-        "host key changed", "ssh-keygen -l -F {host}", "ntp-checker trust {host}"
+        "host key changed", "ssh-keygen -l -F {known_as}", "ntp-checker trust {host}"
     ),
     ProblemCode.DISAGREES_WITH_FLEET: _words(
         "clock disagrees with the fleet", _TRACKING, _SOURCES, _NTPDATA
@@ -108,14 +115,47 @@ def problem_title(key: AlertKey) -> str:
     return f"[{host_name(key)}] {title}{f': {subject}' if subject else ''}"
 
 
-def first_commands(key: AlertKey) -> tuple[str, ...]:
-    """What to run first, ready to be pasted into a shell: a name is one word there."""
-    host = _word(clean_line(key.host, max_chars=_MAX_NAME_CHARS))
-    subject = _word(clean_line(key.subject, max_chars=_MAX_SUBJECT_CHARS))
-    return tuple(
-        command.replace("{subject}", subject).replace("{host}", host)
-        for command in CODE_WORDS[key.code].commands
-    )
+def first_commands(key: AlertKey, target: str | None = None) -> tuple[str, ...]:
+    """What to run first, ready to be pasted into a shell: a name is one word there.
+
+    `target` is where the host is looked at, `[user@]host[:port]` or `local`; None, or one that is
+    not understood: its name stands in for it.
+    """
+    name = clean_line(key.host, max_chars=_MAX_NAME_CHARS)
+    words = {
+        "{subject}": _word(clean_line(key.subject, max_chars=_MAX_SUBJECT_CHARS)),
+        "{host}": _word(name),
+        **_way_to(name, target),
+    }
+    commands = []
+    for command in CODE_WORDS[key.code].commands:
+        parts = [words.get(part, part) for part in command.split(" ")]
+        if None not in parts:
+            commands.append(" ".join(part for part in parts if part))
+    return tuple(commands)
+
+
+def _way_to(name: str, target: str | None) -> Mapping[str, str | None]:
+    """How the host is reached; None where there is no way to go, "" where none is needed."""
+    try:
+        host = None if target is None else parse_target(target)
+    except ConfigError:
+        host = None
+    if host is None:
+        login = address = known_as = _word(name)
+    elif host.is_local:
+        return {"{on_host}": "", "{on_host_tty}": "", **dict.fromkeys(_WAY)}
+    else:
+        port = "" if host.port == SSH_PORT else f"-p {host.port} "
+        login = port + _word(f"{host.user}@{host.address}" if host.user else host.address)
+        address, known_as = _word(host.address), _word(host.known_hosts_name)
+    return {
+        "{on_host}": f"ssh {login}",
+        "{on_host_tty}": f"ssh -t {login}",
+        "{login}": login,
+        "{address}": address,
+        "{known_as}": known_as,
+    }
 
 
 def _word(name: str) -> str:

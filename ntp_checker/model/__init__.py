@@ -13,7 +13,7 @@ from ntp_checker.model.alert import (
     Transition,
     TransitionKind,
 )
-from ntp_checker.model.host import DEFAULT_LIMITS, Host, Limits
+from ntp_checker.model.host import DEFAULT_LIMITS, SSH_PORT, Host, Limits
 from ntp_checker.model.notice import (
     ChannelKind,
     ChannelSettings,
@@ -66,6 +66,7 @@ __all__ = [
     "CHECKER",
     "DEFAULT_LIMITS",
     "OWN_CODES",
+    "SSH_PORT",
     "Acknowledgement",
     "Alert",
     "AlertKey",

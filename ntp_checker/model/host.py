@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 from ntp_checker.model.words import HasGps, Role, Severity
 
+#: Where sshd listens if nothing else is said. Source: ssh_config(5), Port.
+SSH_PORT = 22
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -46,7 +49,7 @@ class Host:
 
     name: str  #: unique; default: the address
     address: str  #: DNS name or IP address; "" for this machine (`local`)
-    port: int = 22
+    port: int = SSH_PORT
     user: str | None = None  #: None: the account the checker runs as
     role: Role = Role.SERVER
     group: str | None = None  #: as named in the settings
@@ -65,5 +68,10 @@ class Host:
             return "local"
         host = f"[{self.address}]" if ":" in self.address else self.address
         user = f"{self.user}@" if self.user else ""
-        port = f":{self.port}" if self.port != 22 else ""
+        port = f":{self.port}" if self.port != SSH_PORT else ""
         return f"{user}{host}{port}"
+
+    @property
+    def known_hosts_name(self) -> str:
+        """How known_hosts names it: the address, with the port if it is not 22."""
+        return self.address if self.port == SSH_PORT else f"[{self.address}]:{self.port}"

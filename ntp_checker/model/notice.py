@@ -86,6 +86,18 @@ class Silence:
     code: ProblemCode | None = None
     subject: str | None = None
 
+    def covers(self, *, host: str, group: str | None, code: str, subject: str) -> bool:
+        """True if it is about such alerts of a host in this group; time aside."""
+        return all(
+            wanted is None or wanted == found
+            for wanted, found in (
+                (self.host, host),
+                (self.group, group),
+                (self.code, code),
+                (self.subject, subject),
+            )
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceRule:

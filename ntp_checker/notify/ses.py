@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Mapping, Sequence
 from email.policy import SMTP
+from email.utils import parseaddr
 from typing import Any, Protocol
 
 import boto3  # type: ignore[import-untyped]  # boto3 has no types of its own
@@ -91,6 +93,7 @@ class SesChannel:
         self._client, self._sender = client, sender
         self._configuration_set, self._tags = configuration_set, dict(tags or {})
         self._timeout_s = timeout_s
+        self._sender_words = _address_words(sender)
         self._progress = Progress()
         self._suppression = SuppressionList(channel=name, client=client, recipients=recipients)
 
@@ -100,7 +103,7 @@ class SesChannel:
         Raises SendError.
 
         A rejected call was sent to nobody: it is made again for each recipient alone, so that one
-        bad address costs the others nothing.
+        bad address costs the others nothing. But where the sender is at fault.
         """
         taken = self._progress.taken(message)
         good, bad = sort_addresses(self.recipients)
@@ -146,11 +149,23 @@ class SesChannel:
             detail = f"Amazon SES did not answer within {self._timeout_s:g} s"
             raise SendError(detail, SendErrorKind.RETRY) from err
         except aws.ClientError as err:
-            raise _classify(err) from err
+            raise self._about_sender(_classify(err), said=str(err)) from err
         except aws.BotoCoreError as err:
             raise SendError(f"Amazon SES: {_words(err)}", _kind_of(err)) from err
         self._progress.note(message, *recipients)
         return str(answer["MessageId"])
+
+    def _about_sender(self, error: SendError, said: str) -> SendError:
+        """A rejection that names the sender is no recipient's fault; somebody may verify it.
+
+        `said` is all of it, of which `error` has the beginning.
+        """
+        if not isinstance(error, _RejectedError) or self._sender in self.recipients:
+            return error
+        if self._sender_words.search(said) is None:
+            return error
+        detail = f"the sender {self._sender} is not allowed: {error.detail}"
+        return SendError(detail, SendErrorKind.NEXT_CHANNEL)
 
     def _request(self, message: OutgoingMessage, recipients: Sequence[str]) -> dict[str, Any]:
         mail = make_mail(message, sender=self._sender, recipients=recipients)
@@ -164,6 +179,12 @@ class SesChannel:
         if self._configuration_set is not None:
             request["ConfigurationSetName"] = self._configuration_set
         return request
+
+
+def _address_words(address: str) -> re.Pattern[str]:
+    """Finds the address in a text, but not within a longer one."""
+    bare = re.escape(parseaddr(address)[1] or address)
+    return re.compile(rf"(?<![\w.+-]){bare}(?![\w-]|\.\w)", re.IGNORECASE)
 
 
 def _say_suppressed(found: tuple[str, str]) -> str:

@@ -1,6 +1,6 @@
 """What a message tells beside the transition itself, as far as the spool knows it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from ntp_checker.codec import contract
@@ -13,21 +13,29 @@ from ntp_checker.store.spool import Spool
 _SAMPLES = 5
 
 
-async def read_noted_details(spool: Spool, claimed: Sequence[Note]) -> dict[str, HostDetails]:
-    """By host, of the first MAX_HOSTS hosts: up to the newest of their transitions."""
+async def read_noted_details(
+    spool: Spool, claimed: Sequence[Note], targets: Mapping[str, str]
+) -> dict[str, HostDetails]:
+    """By host, of the first MAX_HOSTS hosts: up to the newest of their transitions.
+
+    `targets` says where each is looked at.
+    """
     until: dict[str, datetime] = {}
     for note in claimed:
         host, slot_at = note.transition.key.host, note.transition.slot_at
         if host in until or len(until) < MAX_HOSTS:
             until[host] = max(until.get(host, slot_at), slot_at)
     return {
-        host: _details([row.read_anyway() for row in await spool.read_last(host, at, _SAMPLES)])
+        host: _details(
+            [row.read_anyway() for row in await spool.read_last(host, at, _SAMPLES)],
+            targets.get(host),
+        )
         for host, at in until.items()
     }
 
 
-def _details(samples: Sequence[JudgedSample]) -> HostDetails:
-    details = HostDetails(samples=[_line(judged) for judged in samples])
+def _details(samples: Sequence[JudgedSample], target: str | None) -> HostDetails:
+    details = HostDetails(target=target, samples=[_line(judged) for judged in samples])
     if samples:
         shown = contract(samples[-1])
         selected = [s for s in shown["sources"] or () if s["state"] == SourceState.SELECTED]

@@ -12,8 +12,9 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 from ntp_checker.alerting import acknowledge as taken_on
+from ntp_checker.alerting import give_back
 from ntp_checker.errors import ActionRefused, StoreError
-from ntp_checker.model import Acknowledgement, AlertKey, NewSilence
+from ntp_checker.model import Acknowledgement, Alert, AlertKey, NewSilence, Transition
 from ntp_checker.recurrence import next_occurrence, occurrence_of
 from ntp_checker.silencing import check_silence, read_name, read_words
 from ntp_checker.store.alert_rows import (
@@ -79,10 +80,7 @@ def acknowledge(
     """
     by = read_name(by)
     note = read_words("note", note, MAX_NOTE_CHARS)
-    row = connection.execute(_statement("lock_alert"), {"alert_id": alert_id}).fetchone()
-    if row is None:
-        raise ActionRefused(f"there is no alert {alert_id}", is_unknown=True)
-    host_id, lease_epoch, *columns = row
+    locked = _lock_alert(connection, alert_id)
     now_at = read_clock(connection)
     if until_at is not None and not now_at < until_at <= now_at + MAX_ACKNOWLEDGED:
         raise ActionRefused(
@@ -90,20 +88,56 @@ def acknowledge(
         )
     try:
         alert, transition = taken_on(
-            alert_from_row(columns),
-            Acknowledgement(by=by, at=now_at, until_at=until_at, note=note),
+            locked.alert, Acknowledgement(by=by, at=now_at, until_at=until_at, note=note)
         )
     except ValueError as error:
         raise ActionRefused(f"alert {alert_id}: {error}") from error
+    _keep(connection, locked, alert, transition)
+    return transition.event_id
+
+
+def unacknowledge(connection: ActConnection, alert_id: int, *, by: str) -> UUID:
+    """The transition's event id; afterwards the alert's acknowledgement is past, and both are there.
+
+    Raises ActionRefused for an alert that is not there, or that nobody has.
+    """
+    by = read_name(by)
+    locked = _lock_alert(connection, alert_id)
+    try:
+        alert, transition = give_back(locked.alert, by, read_clock(connection))
+    except ValueError as error:
+        raise ActionRefused(f"alert {alert_id}: {error}") from error
+    _keep(connection, locked, alert, transition)
+    return transition.event_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Locked:
+    """An alert that no writer advances until the transaction ends."""
+
+    alert: Alert
+    host_id: int
+    lease_epoch: int
+
+
+def _lock_alert(connection: ActConnection, alert_id: int) -> _Locked:
+    row = connection.execute(_statement("lock_alert"), {"alert_id": alert_id}).fetchone()
+    if row is None:
+        raise ActionRefused(f"there is no alert {alert_id}", is_unknown=True)
+    host_id, lease_epoch, *columns = row
+    return _Locked(alert=alert_from_row(columns), host_id=host_id, lease_epoch=lease_epoch)
+
+
+def _keep(connection: ActConnection, locked: _Locked, alert: Alert, transition: Transition) -> None:
     alerts = load_queries("alerts")
     connection.execute(
         alerts["update_alerts"],
-        {"rows": rows_as_json([alert_to_row(host_id, lease_epoch, alert)])},
+        {"rows": rows_as_json([alert_to_row(locked.host_id, locked.lease_epoch, alert)])},
     )
     connection.execute(
-        alerts["insert_events"], {"rows": rows_as_json([transition_to_row(host_id, transition)])}
+        alerts["insert_events"],
+        {"rows": rows_as_json([transition_to_row(locked.host_id, transition)])},
     )
-    return transition.event_id
 
 
 def create_silence(connection: ActConnection, wanted: NewSilence) -> int:

@@ -1,17 +1,24 @@
 """What the dashboard and the commands read of alerts. Sync; connections come from `reading`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
 import orjson
 
-from ntp_checker.model import Acknowledgement, AlertState, Severity, TransitionKind
+from ntp_checker.model import (
+    Acknowledgement,
+    AlertState,
+    Severity,
+    Silence,
+    TransitionKind,
+)
 from ntp_checker.store.arrays import text_array
 from ntp_checker.store.pool import ReaderConnection
 from ntp_checker.store.queries import load_queries
+from ntp_checker.store.silences import find_in_force
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +72,7 @@ class AlertShown:
     acknowledgement: Acknowledgement | None
     event_id: UUID | None  #: of its first transition, or of the one that was asked for
     notices: Sequence[Notice]
+    silenced_until_at: datetime | None = None  #: while it is open and a silence covers it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +118,12 @@ class AlertMark:
 
 
 def read_alerts(
-    connection: ReaderConnection, wanted: AlertFilter, *, limit: int, skip: int = 0
+    connection: ReaderConnection,
+    wanted: AlertFilter,
+    now_at: datetime,
+    *,
+    limit: int,
+    skip: int = 0,
 ) -> list[AlertShown]:
     """At most `limit` of them: open ones first, worst first, then the newest."""
     rows = connection.execute(
@@ -127,7 +140,23 @@ def read_alerts(
             "skip": skip,
         },
     ).fetchall()
-    return [_shown(row) for row in rows]
+    found = [_shown(row) for row in rows]
+    if not any(alert.state is AlertState.OPEN for alert in found):
+        return found
+    silences = find_in_force(connection, now_at)
+    return [replace(alert, silenced_until_at=_silenced_until(alert, silences)) for alert in found]
+
+
+def _silenced_until(alert: AlertShown, silences: Sequence[Silence]) -> datetime | None:
+    """When the last of these silences ends that cover the alert; None if it is closed, too."""
+    if alert.state is not AlertState.OPEN:
+        return None
+    ends = [
+        one.ends_at
+        for one in silences
+        if one.covers(host=alert.host, group=alert.group, code=alert.code, subject=alert.subject)
+    ]
+    return max(ends, default=None)
 
 
 def count_open(connection: ReaderConnection) -> int:
@@ -137,7 +166,7 @@ def count_open(connection: ReaderConnection) -> int:
 
 
 def read_alert(connection: ReaderConnection, event_id: UUID) -> AlertShown | None:
-    """The alert that this transition belongs to, without notices; None if there is none."""
+    """The alert that this transition belongs to, without notices and silences; None: none."""
     row = connection.execute(_statement("alert_of_event"), {"event_id": event_id}).fetchone()
     return None if row is None else _shown(row)
 

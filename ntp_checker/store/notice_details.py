@@ -29,6 +29,7 @@ _FIX_WORDS = {"fix_3d": "3D fix", "fix_2d": "2D fix", "no_fix": "no fix"}
 class HostDetails:
     """What is known of one host around a transition."""
 
+    target: str | None = None  #: where it is looked at; None for the checker itself
     selected_source: str | None = None
     gps: str | None = None
     samples: list[SampleLine] = field(default_factory=list)  #: oldest first, five at most
@@ -64,7 +65,8 @@ async def read_details(
             )
         )
     rows = await conn.execute(queries["hosts_now"], {"host_ids": spans["host_ids"]})
-    for host_id, gps, sources, selected in await rows.fetchall():
+    for host_id, target, gps, sources, selected in await rows.fetchall():
+        details[host_id].target = target or None
         details[host_id].gps = gps_words(_json(gps))
         details[host_id].selected_source = source_words(_json(selected))
         if selected is None and sources is not None:

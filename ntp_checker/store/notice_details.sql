@@ -14,12 +14,15 @@ SELECT wanted.host_id, sample.slot_at, sample.status, sample.system_offset_s, sa
  ORDER BY wanted.host_id, sample.slot_at;
 
 -- name: hosts_now
-SELECT host_id,
-       (sample -> 'gps')::text,
-       jsonb_array_length(sources),
-       jsonb_path_query_first(sources, '$[*] ? (@.state == "selected")')::text
-  FROM metrics.latest
- WHERE host_id = ANY (%(host_ids)s::integer[]);
+-- Where each is looked at, and what was found there last, if anything.
+SELECT host.host_id,
+       host.target,
+       (latest.sample -> 'gps')::text,
+       jsonb_array_length(latest.sources),
+       jsonb_path_query_first(latest.sources, '$[*] ? (@.state == "selected")')::text
+  FROM metrics.host
+  LEFT JOIN metrics.latest ON latest.host_id = host.host_id
+ WHERE host.host_id = ANY (%(host_ids)s::integer[]);
 
 -- name: changes_before
 -- What changed among a host's sources just before and since, oldest first.

@@ -1,4 +1,4 @@
-"""When nobody is to be told. Async."""
+"""When nobody is to be told. Async, but for what the dashboard and the commands read."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ import structlog
 
 from ntp_checker.model import ProblemCode, Silence, SilenceRule
 from ntp_checker.recurrence import occurrence_of
-from ntp_checker.store.pool import CheckerConnection
+from ntp_checker.store.pool import CheckerConnection, ReaderConnection
 from ntp_checker.store.queries import load_queries
 
 log = structlog.get_logger()
@@ -24,6 +24,12 @@ async def read_rules(conn: CheckerConnection, at: datetime) -> list[SilenceRule]
     """The silences that hold at this moment or may later."""
     found = await conn.execute(load_queries("silences")["silences_not_over"], {"at": at})
     return [_rule(row) for row in await found.fetchall()]
+
+
+def find_in_force(connection: ReaderConnection, at: datetime) -> list[Silence]:
+    """The same as `read_in_force`. Sync."""
+    found = connection.execute(load_queries("silences")["silences_not_over"], {"at": at})
+    return in_force(map(_rule, found.fetchall()), at)
 
 
 def in_force(rules: Iterable[SilenceRule], at: datetime) -> list[Silence]:

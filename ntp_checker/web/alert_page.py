@@ -11,7 +11,7 @@ from flask import Blueprint, Response, abort, make_response, render_template
 
 from ntp_checker.errors import ActionRefused
 from ntp_checker.model import CHECKER, AlertKey, AlertState, ProblemCode
-from ntp_checker.store.actions import acknowledge, create_silence, find_silences
+from ntp_checker.store.actions import acknowledge, create_silence, find_silences, unacknowledge
 from ntp_checker.store.alert_reads import AlertShown, read_alert, read_transitions
 from ntp_checker.store.pool import ReaderConnection
 from ntp_checker.store.reads import read_clock, reading
@@ -20,6 +20,7 @@ from ntp_checker.web.action_arguments import (
     ACKNOWLEDGE_KEYS,
     in_utc,
     read_acknowledgement,
+    read_actor,
     read_silence,
 )
 from ntp_checker.web.acts import (
@@ -50,7 +51,7 @@ MAX_STEPS = 500
 
 
 def make_alert_page(services: Services) -> Blueprint:
-    """/alerts/<event_id> with its two forms, and the same for programs."""
+    """/alerts/<event_id> with its forms, and the same for programs."""
     pages = Blueprint("alert", __name__)
 
     @pages.get("/alerts/<uuid:event_id>")
@@ -68,6 +69,19 @@ def make_alert_page(services: Services) -> Blueprint:
                 _acknowledge(connection, alert.alert_id, given)
         except ActionRefused as error:
             return _page(services, event_id, refused("acknowledge", given, error))
+        return see(f"/alerts/{event_id}")
+
+    @pages.post("/alerts/<uuid:event_id>/unacknowledge")
+    @access(Access.ACT)
+    def unacknowledge_form(event_id: UUID) -> Response:
+        given = form_fields()
+        try:
+            with changing(services) as connection:
+                alert = _find(connection, event_id)
+                by = read_actor(given, current_actor())
+                unacknowledge(connection, alert.alert_id, by=by)
+        except ActionRefused as error:
+            return _page(services, event_id, refused("unacknowledge", given, error))
         return see(f"/alerts/{event_id}")
 
     @pages.post("/alerts/<uuid:event_id>/silence")

@@ -38,11 +38,13 @@ class AlertView:
     is_own: bool  #: about the checker itself, which has no chart
     name: str  #: code and subject in words
     path: str | None  #: of its own page
+    runbook_link: str  #: what to do about such a problem
     length_text: str
     opened_text: str
     value_text: str
     taken_on_text: str  #: who has it, until when; empty if nobody ever took it on
     is_taken_on: bool  #: and that holds
+    silent_text: str  #: empty where no silence holds
     notice_texts: Sequence[str]
 
 
@@ -68,11 +70,15 @@ def view_alert(alert: AlertShown, now_at: datetime) -> AlertView:
         is_own=alert.host == CHECKER,
         name=name_problem(alert.code, alert.subject),
         path=alert_path(alert),
+        runbook_link=f"/runbook#{alert.code}",
         length_text=format_age((until_at - alert.first_bad_slot_at).total_seconds()),
         opened_text=format_moment(alert.opened_at),
         value_text=_peak_text(alert),
         taken_on_text=_taken_on_text(taken_on, holds=holds),
         is_taken_on=holds and alert.state is AlertState.OPEN,
+        silent_text=""
+        if alert.silenced_until_at is None
+        else f"silent until {format_moment(alert.silenced_until_at)}",
         notice_texts=[notice_text(notice) for notice in alert.notices],
     )
 

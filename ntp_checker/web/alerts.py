@@ -47,6 +47,7 @@ _CSV_COLUMNS = (
     "acknowledged_by",
     "acknowledged_at",
     "acknowledged_note",
+    "silenced_until_at",
     "notices",
 )
 
@@ -60,7 +61,9 @@ def make_alerts(services: Services) -> Blueprint:
             now_at = read_clock(connection)
             query = read_alert_query(request.args.to_dict(flat=False), now_at)
             # One more than a page tells whether there is another.
-            found = read_alerts(connection, query.wanted, limit=query.limit + 1, skip=query.skip)
+            found = read_alerts(
+                connection, query.wanted, now_at, limit=query.limit + 1, skip=query.skip
+            )
         return now_at, query, found
 
     @pages.get("/api/alerts")

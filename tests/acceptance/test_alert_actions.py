@@ -43,6 +43,30 @@ def test_alert_when_acknowledged_then_the_list_says_by_whom(
     assert "ada" in row
 
 
+def test_alert_when_given_back_then_once(conn: Conn, settings: dict[str, str]) -> None:
+    number = str(add_alert(conn, AlertRow(host="gps1", acknowledged_by="bob")))
+
+    done, again = (run("alerts", "unack", number, settings=settings) for _ in range(2))
+
+    assert (done.returncode, done.stdout) == (0, f"alert {number}: given back by ada\n")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "nobody has offset_high" in again.stderr
+
+
+def test_alert_when_silenced_then_the_list_says_until_when(
+    conn: Conn, settings: dict[str, str]
+) -> None:
+    add_alert(conn, AlertRow(host="gps1"))
+
+    done = run(
+        "alerts", "silence", "--host", "gps1", "--for", "2h", "--why", "x", settings=settings
+    )
+    listed = run("alerts", "list", settings=settings)
+
+    ends = done.stdout.rstrip().removesuffix(" UTC").rpartition(" to ")[2]
+    assert f"{ends} UTC" in listed.stdout.splitlines()[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "told"),
     [

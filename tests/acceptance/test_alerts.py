@@ -94,7 +94,10 @@ def test_channel_when_refused_then_why_and_exit_1(moto: MotoServer, tmp_path: Pa
     tried = run("alerts", "test", "ses", settings=settings)
 
     assert (tried.returncode, tried.stdout) == (1, "")
-    assert "not accepted (permanent)" in tried.stderr
+    assert "not accepted until somebody puts it right" in tried.stderr
+    assert (
+        "the sender other@example.net is not allowed: Amazon SES: MessageRejected" in tried.stderr
+    )
     assert "Traceback" not in tried.stderr
 
 

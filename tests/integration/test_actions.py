@@ -17,6 +17,7 @@ from ntp_checker.store.actions import (
     create_silence,
     expire_silence,
     list_silences,
+    unacknowledge,
 )
 from ntp_checker.store.pool import ActPool, CheckerPool, open_act_pool
 from tests.alert_rows import AlertRow, add_alert
@@ -82,6 +83,35 @@ def test_alert_when_acknowledged_then_it_and_its_transition_are_kept(
     ).fetchone() == (
         event_id, f"taken on by ada until {until_at:%Y-%m-%d %H:%M} UTC: on my way",
     )  # fmt: skip
+
+
+def test_alert_when_given_back_then_its_acknowledgement_is_past_and_its_transition_is_kept(
+    conn: Conn, roof: ActPool
+) -> None:
+    alert_id = add_alert(conn, AlertRow(host="h", acknowledged_by="ada"))
+
+    with acting(roof, limit_s=LIMIT_S) as connection:
+        event_id = unacknowledge(connection, alert_id, by="bob")
+
+    assert conn.execute(
+        "SELECT acknowledged_by, acknowledged_until_at <= clock_timestamp() FROM metrics.alert"
+    ).fetchone() == ("ada", True)
+    assert conn.execute(
+        "SELECT event_id, reason FROM metrics.alert_event WHERE transition = 'acknowledged'"
+    ).fetchone() == (event_id, "given back by bob, reminders go on")
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_alert_when_nobody_has_it_or_it_is_not_there_then_it_is_not_given_back(
+    conn: Conn, roof: ActPool, number: int
+) -> None:
+    alert_id = add_alert(conn, AlertRow(host="h"))
+
+    with (
+        pytest.raises(ActionRefused, match=r"nobody has offset_high|there is no alert"),
+        acting(roof, limit_s=LIMIT_S) as connection,
+    ):
+        unacknowledge(connection, alert_id + number, by="bob")
 
 
 @pytest.mark.parametrize("state", ["closed", "pending"])

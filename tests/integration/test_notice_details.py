@@ -7,8 +7,10 @@ import pytest
 from ntp_checker.advances import Alerting
 from ntp_checker.config import load_settings
 from ntp_checker.model import JudgedSample, Route, Sample, SourceState
+from ntp_checker.store.hosts import sync_hosts
 from ntp_checker.store.notifications import claim
 from ntp_checker.store.pool import CheckerPool
+from ntp_checker.targets import parse_target
 from ntp_checker.telling import make_compose
 from ntp_checker.writer import WriterRow, write_batch
 from tests.made_alerts import CRITICAL_S, GOOD_S, judged, offset
@@ -29,10 +31,11 @@ def look(number: int, size_s: float, sample: Sample = SAMPLE) -> JudgedSample:
     return judged(at, offset(size_s), sample=replace(sample, host="h", taken_at=at))
 
 
-async def told(pool: CheckerPool, *looks: JudgedSample) -> str:
-    """The text of the message on what was queued last."""
+async def told(pool: CheckerPool, *looks: JudgedSample, target: str = "h") -> str:
+    """The text of the message on what was queued last; the host is looked at at `target`."""
     epoch = (await take(pool, "h"))["h"]
     async with pool.connection() as conn:
+        await sync_hosts(conn, [replace(parse_target(target), name="h")])
         await write_batch(conn, [WriterRow(lease_epoch=epoch, judged=one) for one in looks], MAIL)
     async with pool.connection() as conn, conn.transaction():
         claimed = await claim(conn, "one", "mail")
@@ -57,6 +60,17 @@ async def test_message_when_an_alert_opens_then_leads_to_its_entry_of_the_runboo
     text = await told(checker_pool, *(look(number, CRITICAL_S) for number in range(3)))
 
     assert "Runbook: https://ntp.example.org/runbook#offset_high" in text
+
+
+async def test_message_when_a_host_has_a_name_of_its_own_then_says_how_it_is_reached(
+    checker_pool: CheckerPool,
+) -> None:
+    bad = [look(number, CRITICAL_S) for number in range(3)]
+
+    text = await told(checker_pool, *bad, target="root@192.0.2.7:2222")
+
+    assert "Target           root@192.0.2.7:2222" in text
+    assert "  ssh -p 2222 root@192.0.2.7 chronyc -n tracking" in text
 
 
 async def test_message_when_no_source_is_selected_then_says_of_how_many(

@@ -78,6 +78,23 @@ async def test_alert_that_opens_while_the_database_is_away_is_told_once(
     assert spool.notes.is_empty
 
 
+async def test_message_when_the_database_is_away_then_says_how_the_host_is_reached(
+    own_postgres: PostgresServer, own_pool: CheckerPool, spool: Spool, inbox: Inbox
+) -> None:
+    epoch = (await take(own_pool, "h"))["h"]
+    checker = HalfChecker(spool, own_pool, [inbox.channel()])
+    async with checker.running():
+        await asyncio.to_thread(own_postgres.kill)
+        await spool.append_all([look(slot(n), CRITICAL_S) for n in range(3)], epoch)
+        await until(lambda: len(inbox.arrived) == 1)
+        await asyncio.to_thread(own_postgres.start)
+        await settled(own_postgres.url(), 1)
+    with psycopg.connect(own_postgres.url()) as conn:
+        texts = conn.execute("SELECT body FROM metrics.message").fetchall()
+
+    assert "  ssh -p 2222 root@h.example.org chronyc -n tracking" in texts[0][0]
+
+
 async def test_database_that_is_frozen_is_away_too(
     own_postgres: PostgresServer, own_pool: CheckerPool, spool: Spool, inbox: Inbox
 ) -> None:

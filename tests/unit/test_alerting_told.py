@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ntp_checker.alerting import acknowledge
+from ntp_checker.alerting import acknowledge, give_back
 from ntp_checker.model import (
     Acknowledgement,
     AlertPolicy,
@@ -234,6 +234,34 @@ def test_alert_when_acknowledged_without_end_then_not_reminded() -> None:
     host.miss(after=10 * FOUR_HOURS)
 
     assert host.told == [OPENED]
+
+
+def test_alert_when_given_back_then_reminded() -> None:
+    host = with_acknowledgement(WatchedHost().opened())
+    host.live[OFFSET], _ = give_back(host.alert, "bob", host.at + A_SECOND)
+    host.miss(after=FOUR_HOURS)
+
+    assert host.told == [OPENED, REMINDED]
+
+
+def test_give_back_when_somebody_has_it_then_reason_says_who_did_it() -> None:
+    host = with_acknowledgement(WatchedHost().opened())
+
+    transition = give_back(host.alert, "bob", host.at + A_SECOND)[1]
+
+    assert (transition.kind, transition.ordinal) == (TransitionKind.ACKNOWLEDGED, 3)
+    assert transition.reason == "given back by bob, reminders go on"
+
+
+@pytest.mark.parametrize("until_s", [None, 60.0])
+def test_give_back_when_nobody_has_it_then_refused(until_s: float | None) -> None:
+    host = WatchedHost().opened()
+    at = host.at + timedelta(minutes=1)
+    if until_s is not None:
+        with_acknowledgement(host, host.at + timedelta(seconds=until_s))
+
+    with pytest.raises(ValueError, match="nobody has offset_high"):
+        give_back(host.alert, "bob", at)
 
 
 @pytest.mark.parametrize(("after_end", "reminds"), [(-A_SECOND, False), (timedelta(), True)])

@@ -90,7 +90,7 @@ ONLY_SEES = {
     "upstream": ("model", "errors"),
     "own_rounds": ("model", "errors"),
     "reach": (),
-    "message": ("model", "errors", "rules.wording"),
+    "message": ("model", "errors", "rules.wording", "targets"),
     "silencing": ("model", "errors", "recurrence", "message.clean"),
     "web": (
         "model",

@@ -75,6 +75,61 @@ def test_text_when_clock_is_wrong_then_says_what_is_needed(words: str) -> None:
     assert words in make_message().text
 
 
+@pytest.mark.parametrize(
+    ("target", "command"),
+    [
+        ("192.0.2.7", "ssh 192.0.2.7 chronyc -n tracking"),
+        ("root@192.0.2.7", "ssh root@192.0.2.7 chronyc -n tracking"),
+        ("root@192.0.2.7:2222", "ssh -p 2222 root@192.0.2.7 chronyc -n tracking"),
+        ("root@[2001:db8::7]:2222", "ssh -p 2222 root@2001:db8::7 chronyc -n tracking"),
+        ("local", "chronyc -n tracking"),
+        ("-oProxyCommand=x", "ssh gps1 chronyc -n tracking"),
+        (None, "ssh gps1 chronyc -n tracking"),
+    ],
+)
+def test_text_when_clock_is_wrong_then_first_command_reaches_the_host(
+    target: str | None, command: str
+) -> None:
+    lines = make_message(make_notice(target=target)).text.splitlines()
+
+    assert f"  {command}" in lines
+
+
+@pytest.mark.parametrize(
+    ("code", "command"),
+    [
+        (ProblemCode.HOST_UNREACHABLE, "ping -c 3 2001:db8::7"),
+        (ProblemCode.HOST_UNREACHABLE, "ssh -v -p 2222 root@2001:db8::7 true"),
+        (ProblemCode.HOST_UNREACHABLE, "ntp-checker check gps1"),
+        (ProblemCode.FALSETICKER, "ssh -t -p 2222 root@2001:db8::7 sudo chronyc -n ntpdata"),
+        (ProblemCode.HOST_KEY_CHANGED, "ssh-keygen -l -F '[2001:db8::7]:2222'"),
+        (ProblemCode.HOST_KEY_CHANGED, "ntp-checker trust gps1"),
+    ],
+)
+def test_command_when_host_is_at_an_address_then_each_program_gets_its_form(
+    code: ProblemCode, command: str
+) -> None:
+    notice = make_notice(code=code, target="root@[2001:db8::7]:2222")
+
+    assert f"  {command}" in make_message(notice).text.splitlines()
+
+
+def test_command_when_host_is_the_checkers_own_machine_then_none_goes_there() -> None:
+    notice = make_notice("local", ProblemCode.PROBE_FAILED, target="local")
+
+    assert "ssh" not in make_message(notice).text
+
+
+def test_text_when_host_has_a_name_of_its_own_then_its_target_is_told() -> None:
+    message = make_message(make_notice(target="root@192.0.2.7:2222"))
+
+    assert "Target           root@192.0.2.7:2222" in message.text
+
+
+def test_text_when_target_is_the_name_then_it_is_told_once() -> None:
+    assert "Target" not in make_message(make_notice(target="gps1")).text
+
+
 def test_text_when_read_then_event_id_stands_in_it() -> None:
     message = make_message()
 

@@ -77,7 +77,34 @@ def test_page_when_read_then_links_to_the_chart_at_that_time(page: AlertPage) ->
     assert int(found[1]) == int((BEGAN_AT - timedelta(hours=1)).timestamp())
 
 
-@pytest.mark.parametrize("suffix", ["", "/acknowledge", "/silence"])
+def test_page_when_read_then_links_to_its_entry_of_the_runbook(page: AlertPage) -> None:
+    (name,) = re.findall(r'href="/runbook#(\w+)"', page.read())
+
+    assert f'id="{name}"' in page.client.get("/runbook").text
+
+
+def test_alert_when_given_back_by_the_form_then_it_can_be_taken_on_again(page: AlertPage) -> None:
+    before = page.read()
+    page.send("acknowledge", by="ada")
+    taken_on = page.read()
+    answer = page.send("unacknowledge", by="bob")
+    after = page.read()
+
+    assert answer.status_code == 303
+    assert [text.count("Give back</button>") for text in (before, taken_on, after)] == [0, 1, 0]
+    assert "given back by bob, reminders go on" in after
+    assert ", which is past" in after
+
+
+def test_alert_when_nobody_has_it_then_the_form_says_so(page: AlertPage) -> None:
+    answer = page.send("unacknowledge", by="bob")
+
+    assert answer.status_code == 400
+    assert "nobody has offset_high" in answer.text
+    assert page.state() == UNCHANGED
+
+
+@pytest.mark.parametrize("suffix", ["", "/acknowledge", "/unacknowledge", "/silence"])
 def test_page_when_a_scanner_follows_links_then_nothing_changes(
     page: AlertPage, suffix: str
 ) -> None:
@@ -165,7 +192,7 @@ def test_alert_when_it_closed_meanwhile_then_said_and_no_form_is_left(page: Aler
     assert "csrf_token" not in answer.text
 
 
-@pytest.mark.parametrize("form", ["acknowledge", "silence"])
+@pytest.mark.parametrize("form", ["acknowledge", "unacknowledge", "silence"])
 def test_form_when_its_token_is_not_ours_then_nothing_changes(page: AlertPage, form: str) -> None:
     fields = {"by": "eve", "reason": "x", "scope": "host", "for": "2h"}
     answer = page.client.post(f"{page.path}/{form}", data=fields)

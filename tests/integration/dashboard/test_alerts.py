@@ -2,13 +2,15 @@
 
 import csv
 import io
-from datetime import timedelta
+import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 from flask.testing import FlaskClient
 
+from ntp_checker.web.format import format_iso, format_moment
 from tests.alert_rows import BEGAN_AT, AlertRow, NoticeRow, add_alert
 from tests.fleet_rows import FleetHost, add_host
 
@@ -116,6 +118,97 @@ def test_alert_when_listed_then_says_when_it_was_last_good(alerts: FlaskClient) 
     assert moments == [f"{BEGAN_AT - timedelta(seconds=30):%Y-%m-%dT%H:%M:%SZ}", None, None]
 
 
+_SILENCE = (
+    "INSERT INTO metrics.silence (host_id, code, starts_at, ends_at, recurrence, time_zone, reason,"
+    " created_by) SELECT host_id, %s, %s, %s, %s, %s, 'new antenna', 'ada'"
+    " FROM metrics.host WHERE name = 'gps2'"
+)
+ENDS_AT = BEGAN_AT + timedelta(days=1)
+
+
+def silence(
+    conn: Connection,
+    ends_at: datetime = ENDS_AT,
+    code: str | None = None,
+    starts_at: datetime = BEGAN_AT,
+    recurrence: str | None = None,
+) -> None:
+    """One of gps2, from two hours ago unless said otherwise."""
+    zone = recurrence and "UTC"
+    conn.execute(_SILENCE, (code, starts_at, ends_at, recurrence, zone))
+    conn.commit()
+
+
+def silent_until(client: FlaskClient) -> list[str | None]:
+    return [one["silenced_until_at"] for one in found(client)]
+
+
+def test_alert_when_a_silence_covers_it_then_says_until_when(
+    alerts: FlaskClient, conn: Connection
+) -> None:
+    silence(conn, code="falseticker")
+
+    assert silent_until(alerts) == [None, f"{ENDS_AT:%Y-%m-%dT%H:%M:%SZ}", None]
+
+
+def test_alert_when_two_silences_cover_it_then_the_later_end(
+    alerts: FlaskClient, conn: Connection
+) -> None:
+    silence(conn, ENDS_AT - timedelta(hours=1))
+    silence(conn)
+    silence(conn, ENDS_AT - timedelta(hours=2))
+
+    assert silent_until(alerts)[1] == f"{ENDS_AT:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_alert_when_a_silence_recurs_then_until_the_end_of_its_present_time(
+    alerts: FlaskClient, conn: Connection
+) -> None:
+    ago = timedelta(days=2)
+    silence(conn, ENDS_AT - ago - timedelta(hours=12), None, BEGAN_AT - ago, "FREQ=DAILY;COUNT=9")
+
+    ends_at = ENDS_AT - timedelta(hours=12)
+    assert silent_until(alerts)[1] == f"{ends_at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+@pytest.mark.parametrize(
+    "silence_of",
+    [
+        {"code": "stratum_high"},
+        {"ends_at": BEGAN_AT + timedelta(hours=1)},
+        {"starts_at": ENDS_AT - timedelta(hours=1)},
+    ],
+    ids=["another code", "over", "to come"],
+)
+def test_alert_when_no_silence_covers_it_now_then_it_is_not_silent(
+    alerts: FlaskClient, conn: Connection, silence_of: dict[str, Any]
+) -> None:
+    silence(conn, **silence_of)
+
+    assert silent_until(alerts) == [None, None, None]
+
+
+def test_page_when_a_silence_covers_an_alert_then_marked_there(
+    alerts: FlaskClient, conn: Connection
+) -> None:
+    silence(conn)
+
+    page = alerts.get("/alerts").text
+
+    assert page.count("silent until") == 1
+    assert f"silent until {format_moment(ENDS_AT)}" in page
+
+
+def test_csv_when_a_silence_covers_an_alert_then_has_its_end(
+    alerts: FlaskClient, conn: Connection
+) -> None:
+    silence(conn)
+
+    rows = csv.DictReader(io.StringIO(alerts.get("/api/alerts.csv").text))
+
+    assert [row["silenced_until_at"] for row in rows] == ["", format_iso(ENDS_AT), ""]
+
+
 @pytest.mark.parametrize(("query", "has_more"), [("?limit=2", True), ("?limit=3", False)])
 def test_alerts_when_there_is_another_page_then_said(
     alerts: FlaskClient, query: str, has_more: bool
@@ -175,6 +268,15 @@ def test_page_when_there_are_alerts_then_open_and_closed_apart(alerts: FlaskClie
     assert "acknowledged by ada: on it" in opened
     assert "opened to chat: given up (account suspended)" in opened
     assert "offset high" in closed
+
+
+def test_page_when_an_alert_is_open_then_leads_to_its_entry_of_the_runbook(
+    alerts: FlaskClient,
+) -> None:
+    opened, closed = alerts.get("/alerts").text.split('id="closed-title"')
+
+    assert re.findall(r'href="/runbook#(\w+)"', opened) == ["offset_high", "falseticker"]
+    assert "/runbook#" not in closed
 
 
 def test_page_when_a_reason_is_hostile_then_only_text(

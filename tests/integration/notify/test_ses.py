@@ -97,14 +97,14 @@ async def test_send_when_subject_is_not_ascii_then_reads_as_written(ses: MotoSer
 
 
 @pytest.mark.usefixtures("ses")
-async def test_send_when_sender_is_not_verified_then_permanent() -> None:
+async def test_send_when_sender_is_not_verified_then_the_next_channel() -> None:
     other = SesChannel(
         name="mail", client=make_ses_client(), sender="x@example.net", recipients=RECIPIENTS
     )
     with pytest.raises(SendError, match="MessageRejected") as caught:
         await other.send(make_message())
 
-    assert caught.value.kind is SendErrorKind.PERMANENT
+    assert caught.value.kind is SendErrorKind.NEXT_CHANNEL
 
 
 async def test_send_when_one_address_is_bad_then_the_others_hear(ses: MotoServer) -> None:

@@ -74,6 +74,39 @@ async def test_send_when_refused_then_says_what_can_be_done(
     assert caught.value.kind is kind
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Did not have authority to send from email ntp@example.org",
+        "Email address is not verified. These identities failed the check: NTP@example.org, b@c.de",
+        f"Email address is not verified. {'x' * 200} ntp@example.org.",
+    ],
+)
+async def test_send_when_the_sender_is_not_verified_then_no_recipient_is_blamed(
+    ses: Receiver, message: str
+) -> None:
+    ses.respond = refuse(400, "MessageRejected", message)
+    two = channel(sender="ntp@example.org", recipients=("ann@example.org", "bob@example.org"))
+    with pytest.raises(SendError) as caught:
+        await two.send(make_message())
+
+    assert caught.value.detail.startswith("the sender ntp@example.org is not allowed: Amazon SES:")
+    assert "refused" not in caught.value.detail
+    assert caught.value.kind is NEXT
+    assert recipients_of(ses) == [2]
+
+
+@pytest.mark.parametrize("named", ["antp@example.org", "ntp@example.org.uk", "ntp@example.orga"])
+async def test_send_when_another_address_is_named_then_the_recipient_is(
+    ses: Receiver, named: str
+) -> None:
+    ses.respond = refuse(400, "MessageRejected", f"Email address is not verified: {named}")
+    with pytest.raises(SendError, match=r"^ann@example\.org refused"):
+        await channel(sender="ntp@example.org", recipients=("ann@example.org",)).send(
+            make_message()
+        )
+
+
 async def test_send_when_refused_then_asked_once(ses: Receiver) -> None:
     ses.respond = refuse(503, "ServiceUnavailable", "")
     with pytest.raises(SendError):
