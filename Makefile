@@ -38,7 +38,7 @@ check: dev
 # suites whose files take longest come first.
 test: dev assets check
 	$(PYTHON) -m tests.rig.fetch
-	$(PYTHON) -m pytest -n 6 --dist loadfile $$(for suite in $(SUITES); do if [ -d $$suite ]; then echo $$suite; fi; done)
+	$(PYTHON) -m pytest -n 6 --dist loadfile --no-loadscope-reorder $$(for suite in $(SUITES); do if [ -d $$suite ]; then echo $$suite; fi; done)
 
 # The checker killed 50 times at random instants; `make test` does it 8 times.
 kills: dev
