@@ -8,7 +8,7 @@ case ${POSTGRES_MAJOR:-} in
     '') ;;
     18)
         TEST_POSTGRES_BIN=$(.venv/bin/python -c \
-            'from ntp_checker.embedded_binaries import wheel_bin_dirs; print(*wheel_bin_dirs())')
+            'from ntp_checker.embedded_binaries import wheel_bin_dirs; print(wheel_bin_dirs()[0])')
         export TEST_POSTGRES_BIN
         ;;
     *)
