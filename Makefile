@@ -7,7 +7,7 @@
 PYTHON = .venv/bin/python
 LOCK = $(PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --upgrade
-SUITES = tests/acceptance tests/browser tests/integration tests/unit
+SUITES = tests/unit tests/integration tests/acceptance tests/browser
 
 run: venv assets
 	@exec .venv/bin/ntp-checker up
@@ -34,11 +34,10 @@ check: dev
 	$(PYTHON) -m scripts.check_manifests
 	scripts/check_prometheus.sh
 
-# Most tests wait for a daemon: four at a time keep two cores busy. A file's tests stay together, and the
-# suites whose files take longest come first.
+# Most tests wait for a daemon: six at a time keep two cores busy. A file's tests stay together.
 test: dev assets check
 	$(PYTHON) -m tests.rig.fetch
-	$(PYTHON) -m pytest -n 4 --dist loadfile --no-loadscope-reorder $$(for suite in $(SUITES); do if [ -d $$suite ]; then echo $$suite; fi; done)
+	$(PYTHON) -m pytest -n 6 --dist loadfile $$(for suite in $(SUITES); do if [ -d $$suite ]; then echo $$suite; fi; done)
 
 # The checker killed 50 times at random instants; `make test` does it 8 times.
 kills: dev
