@@ -1,5 +1,6 @@
 """Builds the images with buildah, on a base that stands in for the registry's."""
 
+import gzip
 import os
 import shutil
 import subprocess
@@ -69,7 +70,7 @@ def make_base() -> None:
     buildah("build", "--format", "docker", "--tag", BASE, "--file", recipe, CACHE)
 
 
-def build(part: str, tag: str, *, use_cache: bool = True) -> None:
+def build(part: str, tag: str, *, use_cache: bool = True, context: Path = ROOT) -> None:
     """Builds `Dockerfile.<part>` as `tag`; the same input and time each time it is called."""
     # What stands between this machine and the registries is the machine's own, not the recipe's.
     npmrc = CACHE / "npmrc"
@@ -83,7 +84,7 @@ def build(part: str, tag: str, *, use_cache: bool = True) -> None:
     cache = () if use_cache else ("--no-cache",)
     buildah(
         "build", "--pull-never", "--format", "docker", "--timestamp", "0", *cache, *volumes,
-        "--tag", tag, "--file", f"Dockerfile.{part}", ".",
+        "--tag", tag, "--file", f"Dockerfile.{part}", context,
     )  # fmt: skip
 
 
@@ -116,6 +117,19 @@ def command_of(tag: str) -> list[str]:
 def _config(tag: str) -> dict[str, Any]:
     found: dict[str, Any] = orjson.loads(buildah("inspect", "--type", "image", tag))
     return dict(found["OCIv1"]["config"])
+
+
+def content_of(tag: str, folder: Path) -> str:
+    """All that a registry would be given: configuration, history, and every layer's files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / "image"
+    buildah("push", "--quiet", tag, f"dir:{archive}")
+    parts = []
+    for path in archive.iterdir():
+        data = path.read_bytes()
+        data = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+        parts.append(data.decode("latin-1"))
+    return "\n".join(parts)
 
 
 def layer_sizes(tag: str, folder: Path) -> dict[str, int]:
