@@ -23,13 +23,7 @@ from ntp_checker.config import (
     load_configuration,
     load_settings,
 )
-from ntp_checker.errors import (
-    ConfigError,
-    NtpCheckerError,
-    ProbeError,
-    SchemaMismatch,
-    SendError,
-)
+from ntp_checker.errors import ConfigError, NtpCheckerError, ProbeError, SchemaMismatch, SendError
 from ntp_checker.logs import configure_logging
 from ntp_checker.model import HasGps
 from ntp_checker.targets import name_apart
@@ -146,26 +140,28 @@ def trust(target: str, fingerprint: str | None) -> None:
 
 
 @cli.command()
-@click.option("--script", "form", flag_value="script", help="Print only the script.")
-@click.option("--line", "form", flag_value="line", help="Print only the authorized_keys line.")
+@click.option("--script", is_flag=True, help="Print only the script.")
+@click.option("--line", is_flag=True, help="Print only the authorized_keys line.")
 @click.option("--path", default=SCRIPT_PATH, show_default=True, help="Where the script will lie.")
-def authorize(form: str | None, path: str) -> None:
+def authorize(script: bool, line: bool, path: str) -> None:
     """Print what binds our key to reading reports: a script and an authorized_keys line."""
     from ntp_checker.collect.restricted import authorized_keys_line, forced_command_script
     from ntp_checker.collect.ssh_keys import load_public_key
 
-    if form == "script":  # is the same for every key
+    if script and line:
+        raise click.UsageError("--script and --line: one of them, or neither for both texts")
+    if script:  # is the same for every key
         click.echo(forced_command_script(), nl=False)
         return
     settings = _settings()
-    line = authorized_keys_line(load_public_key(settings.ssh_key_path), path)
-    if form == "line":
-        click.echo(line)
+    key_line = authorized_keys_line(load_public_key(settings.ssh_key_path), path)
+    if line:
+        click.echo(key_line)
     else:
         click.echo(f"# 1. On the host, as root: this script in {path}, mode 755")
         click.echo(forced_command_script())
         click.echo("# 2. On the host: this line in ~/.ssh/authorized_keys of the account")
-        click.echo(line)
+        click.echo(key_line)
 
 
 @cli.group()

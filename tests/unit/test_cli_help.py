@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from ntp_checker.cli import cli
 
@@ -52,3 +53,10 @@ def test_silence_when_it_takes_an_option_then_the_page_names_it(option: str) -> 
     section = CONFIGURATION.split("\n### Silences\n")[1].split("\n### ")[0]
 
     assert option in section
+
+
+def test_authorize_when_both_parts_are_wanted_alone_then_refused() -> None:
+    done = CliRunner().invoke(cli, ["authorize", "--script", "--line"])
+
+    assert done.exit_code == 2
+    assert "one of them" in done.output

@@ -249,9 +249,11 @@ export class OffsetChart {
     const highest = known(max).reduce((a, b) => Math.max(a, b));
     const readings = n.reduce((a, b) => a + b, 0);
     const gaps = runs.length - 1;
+    // Of a fleet a step with one host's readings is none, whoever else is missing: nothing is said of gaps.
+    const ofGaps = this.series.host === null ? "" : `; ${gaps === 0 ? "no gap" : gaps === 1 ? "1 gap" : `${gaps} gaps`}`;
     const newest = p50[runs[runs.length - 1][1] - 1];
     text.textContent = `Newest median ${offsetText(newest)}; all readings between ${offsetText(lowest)} and ${offsetText(highest)}; `
-      + `${readings.toLocaleString("en")} readings in steps of ${this.stepText()}; ${gaps === 0 ? "no gap" : gaps === 1 ? "1 gap" : `${gaps} gaps`}.`;
+      + `${readings.toLocaleString("en")} readings in steps of ${this.stepText()}${ofGaps}.`;
   }
 
   /** What the shaded times are, for those who do not see them. */
