@@ -23,7 +23,14 @@ from ntp_checker.config import (
     load_configuration,
     load_settings,
 )
-from ntp_checker.errors import ConfigError, NtpCheckerError, ProbeError, SchemaMismatch, SendError
+from ntp_checker.errors import (
+    ConfigError,
+    DatabaseAway,
+    NtpCheckerError,
+    ProbeError,
+    SchemaMismatch,
+    SendError,
+)
 from ntp_checker.logs import configure_logging
 from ntp_checker.model import HasGps
 from ntp_checker.targets import name_apart
@@ -219,9 +226,15 @@ def db_init() -> None:
 
 
 @db.command("migrate")
-def db_migrate() -> None:
+@click.option("--skip-if-away", is_flag=True, help="Exit 0 if the database can't be reached.")
+def db_migrate(skip_if_away: bool) -> None:
     """Bring an older schema to this release's."""
-    _migrate()
+    try:
+        _migrate()
+    except DatabaseAway as error:
+        if not skip_if_away:
+            raise
+        click.echo(f"nothing migrated, {error}", err=True)
 
 
 @db.command("maintain")
@@ -238,13 +251,12 @@ def db_maintain() -> None:
 def db_status() -> None:
     """Say which version the schema has and which this release needs."""
     from ntp_checker.service import database
-    from ntp_checker.store.migrate import connect, mismatch, schema_status
+    from ntp_checker.store.migrate import connect, schema_status
 
     with database(_settings()) as url, connect(url) as connection:
         status = schema_status(connection)
     click.echo(f"schema version {status.version}, this release needs {status.wanted}")
-    if not status.is_current:
-        raise mismatch(status)
+    status.check()
 
 
 def _migrate() -> None:

@@ -61,6 +61,10 @@ class StoreError(NtpCheckerError):
     """PostgreSQL or the spool could not do it; ends in the writer's loop or in the page's 503."""
 
 
+class DatabaseAway(StoreError):
+    """No connection to PostgreSQL; the text names the setting."""
+
+
 class SchemaMismatch(StoreError):
     """The database's schema is older or newer than this code; the text names the command."""
 
