@@ -19,7 +19,6 @@ from ntp_checker.explanations import read_explanations
 from ntp_checker.model import (
     Alert,
     AlertKey,
-    AlertPolicy,
     AlertState,
     Notification,
     Transition,
@@ -79,7 +78,7 @@ async def advance_alerts(
     first_at = min(sample.slot_at for sample in samples)
     found = await read_live(conn, by_host, closed_since_at=first_at - FLAPPING_WINDOW)
     made = [
-        advance_host(host_id, of_host, found[host_id], alerting.policy)
+        advance_host(host_id, of_host, found[host_id], alerting)
         for host_id, of_host in by_host.items()
     ]
     live = {
@@ -132,15 +131,16 @@ async def end_hold(conn: CheckerConnection, sight: Sight) -> tuple[int, int]:
 
 
 def advance_host(
-    host_id: int, samples: Sequence[StorableSample], state: HostAlerts, policy: AlertPolicy
+    host_id: int, samples: Sequence[StorableSample], state: HostAlerts, alerting: Alerting
 ) -> StorableAdvance:
     """What these samples make of a host's alerts; afterwards `state` is as of the last one."""
+    settings = alerting.host_settings.get(samples[-1].judged.sample.host)
     alerts: list[Alert] = []
     transitions: list[Transition] = []
     for sample in samples:
         if state.judged_until_at is not None and sample.slot_at <= state.judged_until_at:
             continue  # a late one: what is true now is known better
-        made = advance(state.live, state.recent, sample.judged, policy)
+        made = advance(state.live, state.recent, sample.judged, alerting.policy, settings)
         settle(state.live, state.recent, made)
         alerts += made.alerts
         transitions += made.transitions

@@ -118,10 +118,11 @@ class Fleet:
     def _advance_host(
         self, judged: JudgedSample, alerting: Alerting
     ) -> Iterable[tuple[Transition, Alert]]:
-        host, slot_at = self._host(judged.sample.host), judged.sample.slot_at
+        name, slot_at = judged.sample.host, judged.sample.slot_at
+        host, settings = self._host(name), alerting.host_settings.get(name)
         if host.judged_until_at is not None and slot_at <= host.judged_until_at:
             return  # a late one: what is true now is known better
-        made = advance(host.live, host.recent, judged, alerting.policy)
+        made = advance(host.live, host.recent, judged, alerting.policy, settings)
         settle(host.live, host.recent, made)
         host.judged_until_at = slot_at
         alerts = {(alert.key, alert.first_bad_slot_at): alert for alert in made.alerts}
