@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ntp_checker.blindness import Sight
+from ntp_checker.heard import Told
 from ntp_checker.model import AlertKey, AlertPolicy, Host, Notification, Route, Transition
 from ntp_checker.routing import (
     STORM_KEY,
     Audience,
     Hold,
-    Told,
     is_storm,
     notifications_of,
     storm_hold,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ntp_checker.audiences import Alerting
+from ntp_checker.heard import Told
 from ntp_checker.known_alerts import Known, KnownAlert, KnownHost
 from ntp_checker.model import (
     Acknowledgement,
@@ -18,7 +19,7 @@ from ntp_checker.model import (
     TransitionKind,
 )
 from ntp_checker.notes import Decision
-from ntp_checker.routing import STORM_KEY, Told
+from ntp_checker.routing import STORM_KEY
 from ntp_checker.standby.fleet import Fleet
 from tests.made_alerts import (
     CRITICAL_S,
