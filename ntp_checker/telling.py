@@ -31,6 +31,7 @@ def alerting_of(settings: Settings, hosts: Sequence[Host]) -> Alerting:
         routes=settings.routes,
         interval_s=settings.interval_s,
         group_of={host.name: host.group for host in hosts if host.group is not None},
+        host_settings={host.name: host for host in hosts},
     )
 
 

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import orjson
 
+from ntp_checker.heard import OVERTAKEN, Told
 from ntp_checker.message.notice import OutgoingMessage
 from ntp_checker.model import Due, Notification, Severity, Transition, TransitionKind
-from ntp_checker.routing import Told
 from ntp_checker.store.alert_rows import alert_from_row
 from ntp_checker.store.arrays import integer_array, text_array
 from ntp_checker.store.pool import CheckerConnection
@@ -66,6 +66,19 @@ async def queue(conn: CheckerConnection, notifications: Iterable[Notification]) 
     return queued.rowcount
 
 
+async def queue_news(conn: CheckerConnection, notifications: Sequence[Notification]) -> int:
+    """As `queue`; what waits of the same alerts and is overtaken by these is not sent any more.
+
+    For who holds the lease of their hosts: nobody else overtakes the same ones meanwhile.
+    """
+    queued = await queue(conn, notifications)
+    if queued:
+        event_ids = text_array({str(one.event_id) for one in notifications})
+        given = {"event_ids": event_ids, "reason": OVERTAKEN}
+        await conn.execute(load_queries("notifications")["overtake"], given)
+    return queued
+
+
 async def suppress(conn: CheckerConnection, event_ids: Iterable[UUID], reason: str) -> int:
     """How many were still waiting; afterwards nobody is told of these transitions any more."""
     suppressed = await conn.execute(
@@ -84,8 +97,10 @@ async def read_told(
     found = await conn.execute(
         load_queries("notifications")["told"], {"event_ids": text_array(map(str, wanted))}
     )
-    for event_id, channel, until_at, group_key in await found.fetchall():
-        told[event_id][channel] = Told(until_at=until_at, group_key=group_key)
+    for event_id, channel, until_at, group_key, is_critical in await found.fetchall():
+        told[event_id][channel] = Told(
+            until_at=until_at, group_key=group_key, is_critical=is_critical
+        )
     return told
 
 

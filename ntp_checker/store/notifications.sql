@@ -12,6 +12,26 @@ SELECT given.event_id, given.channel, given.group_key,
  ORDER BY given.event_id, given.channel
 ON CONFLICT (event_id, channel) DO NOTHING;
 
+-- name: overtake
+-- Of the same alert and channel what is not due yet and waits for longer than these, which end it or
+-- are worse: a warning that waits for its hours would be read as news.
+UPDATE metrics.notification AS earlier
+   SET state = 'suppressed',
+       error_text = %(reason)s,
+       settled_at = clock_timestamp()
+  FROM metrics.notification AS sooner
+  JOIN metrics.alert_event AS event ON event.event_id = sooner.event_id
+  JOIN metrics.alert_event AS before
+    ON before.alert_id = event.alert_id AND before.ordinal < event.ordinal
+ WHERE sooner.event_id = ANY (%(event_ids)s::uuid[])
+   AND sooner.state IN ('waiting', 'claimed', 'accepted')
+   AND (event.transition IN ('eased', 'resolved')
+        OR (event.severity = 'critical' AND before.severity <> 'critical'))
+   AND earlier.event_id = before.event_id
+   AND earlier.channel = sooner.channel
+   AND earlier.state = 'waiting'
+   AND earlier.not_before_at > greatest(sooner.not_before_at, clock_timestamp());
+
 -- name: suppress
 -- What a sender has in hand goes out.
 UPDATE metrics.notification
@@ -23,14 +43,15 @@ UPDATE metrics.notification
 -- name: told
 -- Who heard, or is about to hear, of the alerts that these transitions belong to; or that what they
 -- are about had begun to flap, for then openings and closings were quiet until it came to rest.
+-- Where they heard of something critical, that counts, and not what waits for its hours beside it.
 WITH earlier AS (
-    SELECT given.event_id AS given_id, event.event_id
+    SELECT given.event_id AS given_id, event.event_id, event.severity = 'critical' AS is_critical
       FROM metrics.alert_event AS given
       JOIN metrics.alert_event AS event
         ON event.alert_id = given.alert_id AND event.ordinal < given.ordinal
      WHERE given.event_id = ANY (%(event_ids)s::uuid[])
      UNION ALL
-    SELECT given.event_id, event.event_id
+    SELECT given.event_id, event.event_id, event.severity = 'critical'
       FROM metrics.alert_event AS given
       JOIN metrics.alert AS own ON own.alert_id = given.alert_id
       JOIN metrics.alert AS before
@@ -46,11 +67,12 @@ WITH earlier AS (
 )
 SELECT DISTINCT ON (earlier.given_id, told.channel)
        earlier.given_id, told.channel,
-       CASE WHEN told.state = 'waiting' THEN told.not_before_at END, told.group_key
+       CASE WHEN told.state = 'waiting' THEN told.not_before_at END, told.group_key,
+       earlier.is_critical
   FROM earlier
   JOIN metrics.notification AS told
     ON told.event_id = earlier.event_id AND told.state IN ('waiting', 'claimed', 'accepted')
- ORDER BY earlier.given_id, told.channel, told.state = 'waiting' DESC, told.not_before_at DESC,
+ ORDER BY earlier.given_id, told.channel, earlier.is_critical DESC, told.state = 'waiting' DESC, told.not_before_at DESC,
           told.notification_id DESC;
 
 -- name: claim

@@ -9,7 +9,9 @@ from uuid import UUID
 import orjson
 import structlog
 
+from ntp_checker.heard import OVERTAKEN, overtakes
 from ntp_checker.message import OutgoingMessage
+from ntp_checker.model import AlertKey
 from ntp_checker.notes import (
     Decision,
     HandOver,
@@ -59,11 +61,18 @@ class SpoolNotes:
         self._is_away = True
 
     async def add(self, decisions: Iterable[Decision], now: datetime) -> None:
-        """Notes these, unless they are there already."""
-        rows = [_row(decision, now) for decision in decisions]
+        """Notes these, unless they are there already; what they overtake is not sent any more."""
+        decided = list(decisions)
+        rows = [_row(decision, now) for decision in decided]
+        given = {"now_us": microseconds(now), "reason": OVERTAKEN}
 
         def insert(conn: sqlite3.Connection) -> int:
             conn.executemany(self._sql["add_note"], rows)
+            to_come = conn.execute(self._sql["still_to_come"], given).fetchall()
+            overtaken = _overtaken(to_come, decided, now)
+            conn.executemany(
+                self._sql["suppress"], [{**given, "note_id": one} for one in overtaken]
+            )
             return self._counted(conn)
 
         await self._thread.run(insert, self._note_count)
@@ -214,6 +223,30 @@ def _row(decision: Decision, now: datetime) -> dict[str, Any]:
         "settled_us": microseconds(now) if is_suppressed else None,
         "subject": encode_subject(decision.subject),
     }
+
+
+def _overtaken(
+    to_come: Iterable[Sequence[Any]], decisions: Iterable[Decision], now: datetime
+) -> list[int]:
+    """Numbers of the notes that come later than one of these, which overtakes them."""
+    sooner: dict[tuple[str, AlertKey], list[Decision]] = {}
+    for one in decisions:
+        if one.notification.suppressed_by is None:
+            key = (one.notification.channel, one.subject.transition.key)
+            sooner.setdefault(key, []).append(one)
+    overtaken = []
+    for note_id, channel, not_before_us, payload in to_come:
+        try:
+            waiting = decode_subject(payload).transition
+        except ValueError:
+            continue  # said where it is read to be sent
+        if any(
+            microseconds(one.notification.not_before_at or now) < not_before_us
+            and overtakes(one.subject.transition, waiting)
+            for one in sooner.get((channel, waiting.key), ())
+        ):
+            overtaken.append(note_id)
+    return overtaken
 
 
 def _readable(rows: Iterable[Sequence[Any]], *, attempts_more: int = 0) -> list[Note]:

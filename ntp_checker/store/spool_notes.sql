@@ -6,6 +6,15 @@ VALUES (:event_id, :channel, :group_key, :state, :not_before_us, :error_text, :s
         :subject)
 ON CONFLICT (event_id, channel) DO NOTHING;
 
+-- name: still_to_come
+SELECT note_id, channel, not_before_us, subject
+  FROM note
+ WHERE state = 'waiting' AND not_before_us > :now_us;
+
+-- name: suppress
+UPDATE note SET state = 'suppressed', error_text = :reason, settled_us = :now_us
+ WHERE note_id = :note_id AND state = 'waiting';
+
 -- name: due
 -- What shares a message, as the database's outbox has it: one group; what has been late for long,
 -- and old news, which wait for more of them; nothing with what a fault of ours kept back.

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: A module (or a whole folder) may import itself and what lies strictly below it.
 LAYERS = (
     ("errors", "model"),
-    ("clearing", "transitions"),
+    ("clearing", "transitions", "heard"),
     (
         "parse",
         "rules",
@@ -85,7 +85,8 @@ ONLY_SEES = {
     "clearing": ("model", "errors"),
     "transitions": ("model", "errors"),
     "alerting": ("model", "errors", "clearing", "transitions"),
-    "routing": ("model", "errors"),
+    "heard": ("model", "errors"),
+    "routing": ("model", "errors", "heard"),
     "blindness": ("model", "errors"),
     "upstream": ("model", "errors"),
     "own_rounds": ("model", "errors"),
@@ -118,6 +119,7 @@ PURE = {
     "clearing": (),
     "transitions": (),
     "alerting": (),
+    "heard": (),
     "routing": (),
     "blindness": (),
     "upstream": (),
