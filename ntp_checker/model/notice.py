@@ -143,6 +143,8 @@ class Due:
     channel: str
     group_key: str
     attempts: int  #: this one included
+    error_kind: str | None = None  #: of the last attempt; None: it is the first, or was undone
+    due_for_s: float = 0.0  #: since it might have been sent first
     group: str | None  #: the host's
     transition: Transition
     alert: Alert  #: as it is now
