@@ -38,6 +38,7 @@ class ChannelSettings:
     sender: str = ""  #: From address of mails
     recipients: tuple[str, ...] = ()
     configuration_set: str | None = None  #: of SES
+    tags: tuple[tuple[str, str], ...] = ()  #: of SES, for its events: names and values
     host: str = ""  #: SMTP server
     port: int = 587
     security: SmtpSecurity = SmtpSecurity.STARTTLS
