@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
@@ -27,6 +27,7 @@ from ntp_checker.outbox.waiting import D
 from ntp_checker.routing import ways_of
 from ntp_checker.standby import ComposeNoted, SpoolOutbox, Standby, read_noted_details
 from ntp_checker.store.clock import read_clock
+from ntp_checker.store.first_tellings import read_first_tellings
 from ntp_checker.store.notice_details import HostDetails, read_details
 from ntp_checker.store.notifications import Claimed
 from ntp_checker.store.pool import CheckerConnection, CheckerPool
@@ -129,8 +130,15 @@ def make_compose(settings: Settings) -> Compose:
         conn: CheckerConnection, claimed: Sequence[Claimed]
     ) -> OutgoingMessage:
         details = await read_details(conn, claimed)
+        tellings = await read_first_tellings(conn, claimed)
         return compose(
-            [_notice(one, details.get(one.host_id)) for one in claimed],
+            [
+                replace(
+                    _notice(one, details.get(one.host_id)),
+                    told_first=tellings.get(one.transition.event_id),
+                )
+                for one in claimed
+            ],
             public_url=settings.public_url,
             now=await read_clock(conn),
         )
