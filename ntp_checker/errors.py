@@ -105,3 +105,11 @@ class SendError(NtpCheckerError):
         self.detail = detail  #: one sentence for people; control characters removed
         self.kind = kind
         self.retry_after_s = retry_after_s  #: the provider's own wish; None if it has none
+
+
+class PartlyTaken(SendError):
+    """Some of a message's recipients have it; the others are to be tried again, alone."""
+
+    def __init__(self, detail: str, *, is_news: bool) -> None:
+        super().__init__(detail, SendErrorKind.RETRY)
+        self.is_news = is_news  #: somebody took it in this attempt, so the channel works

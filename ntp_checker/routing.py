@@ -113,6 +113,13 @@ def notifications_of(
     return found
 
 
+def ways_of(
+    transition: Transition, routes: Sequence[Route], group: str | None, at: datetime
+) -> dict[str, datetime | None]:
+    """The channels that these routes name for it, each with when it may be told; None: at once."""
+    return dict(_ways(transition, Audience(routes=routes, silences=(), group=group, at=at)))
+
+
 def _ending(transition: Transition, audience: Audience, channel: str, told: Told) -> Notification:
     """The end goes with what it ends, where that still waits: one message says both.
 

@@ -30,7 +30,9 @@ LATE_S = 300.0
 OLD_NEWS_KEY = "what happened meanwhile"
 #: `error_kind` of what failed by a fault of ours: sent alone from then on, it harms no other.
 INTERNAL_ERROR = "internal"
-#: `error_kind` of what was queued for a channel that the settings no longer have.
+#: `error_kind` of what some of a message's recipients have: sent again as the same message.
+PARTLY_TAKEN = "partly_taken"
+#: `error_kind` of what was queued for a channel that the settings do not have.
 UNKNOWN_CHANNEL = "unknown_channel"
 
 
@@ -128,6 +130,7 @@ async def claim(
                 "late_s": LATE_S,
                 "old_news_key": OLD_NEWS_KEY,
                 "alone_kind": INTERNAL_ERROR,
+                "rest_kind": PARTLY_TAKEN,
             },
         )
         return [_claimed(row) for row in await cursor.fetchall()]
@@ -221,22 +224,29 @@ async def settle_given_up(
     )
 
 
-async def give_up_unknown(conn: CheckerConnection, channels: Iterable[str]) -> int:
-    """How many waited for a channel other than these; afterwards they are dead letters."""
-    given_up = await conn.execute(
-        load_queries("notifications")["give_up_unknown"],
-        {
-            "channels": text_array(channels),
-            "error_kind": UNKNOWN_CHANNEL,
-            "error_text": "the channel is no longer configured",
-        },
+async def put_back(
+    conn: CheckerConnection, claimed: Sequence[Claimed], *, delay_s: float
+) -> list[Claimed]:
+    """Afterwards they wait for `delay_s`, as if not claimed; those claims that were not ours."""
+    return await _settle(conn, "put_back", claimed, {"delay_s": delay_s})
+
+
+async def unknown_channels(
+    conn: CheckerConnection, channels: Iterable[str], *, due_for_s: float
+) -> list[str]:
+    """The other channels for which something has been due for that long."""
+    found = await conn.execute(
+        load_queries("notifications")["unknown_channels"],
+        {"channels": text_array(channels), "due_for_s": due_for_s},
     )
-    return given_up.rowcount
+    return [channel for (channel,) in await found.fetchall()]
 
 
 async def waiting_ages_s(conn: CheckerConnection) -> dict[str, float]:
     """By channel, for how long the oldest notification that is due has been due."""
-    found = await conn.execute(load_queries("notifications")["waiting_ages"])
+    found = await conn.execute(
+        load_queries("notifications")["waiting_ages"], {"rest_kind": PARTLY_TAKEN}
+    )
     return dict(await found.fetchall())
 
 
@@ -268,15 +278,18 @@ async def _settle(
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    notification_id, claim_epoch, channel, group_key, attempts, host_id, group = row[:7]
-    event_id, kind, ordinal, slot_at, severity, value, limit, unit, reason = row[7:16]
-    alert = alert_from_row(row[16:])
+    notification_id, claim_epoch, channel, group_key, attempts = row[:5]
+    error_kind, due_for_s, host_id, group = row[5:9]
+    event_id, kind, ordinal, slot_at, severity, value, limit, unit, reason = row[9:18]
+    alert = alert_from_row(row[18:])
     return Claimed(
         notification_id=notification_id,
         claim_epoch=claim_epoch,
         channel=channel,
         group_key=group_key,
         attempts=attempts,
+        error_kind=error_kind,
+        due_for_s=due_for_s,
         host_id=host_id,
         group=group,
         transition=Transition(

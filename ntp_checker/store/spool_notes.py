@@ -1,7 +1,8 @@
 """Notes of what is told while the database is away: decided, tried, accepted. SQLite."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -26,7 +27,7 @@ from ntp_checker.store.notifications import (
     INTERNAL_ERROR,
     LATE_S,
     OLD_NEWS_KEY,
-    UNKNOWN_CHANNEL,
+    PARTLY_TAKEN,
 )
 from ntp_checker.store.queries import load_queries
 from ntp_checker.store.spool_times import microseconds, moment
@@ -84,16 +85,22 @@ class SpoolNotes:
             "now_us": microseconds(now),
             "late_us": microseconds(now - timedelta(seconds=LATE_S)),
             "alone_kind": INTERNAL_ERROR,
+            "rest_kind": PARTLY_TAKEN,
             "old_news_key": OLD_NEWS_KEY,
         }
 
         def claim(conn: sqlite3.Connection) -> list[tuple[Any, ...]]:
             due = conn.execute(self._sql["due"], asked).fetchall()
-            chosen = [row[:-1] for row in due if row[-1] == due[0][-1]][:CLAIM_LIMIT]
+            chosen = [row[:-1] for row in due if row[-1] == due[0][-1]]
+            if due and not due[0][-1].startswith("rest "):
+                chosen = chosen[:CLAIM_LIMIT]
             conn.executemany(self._sql["count_attempt"], [{"note_id": row[0]} for row in chosen])
             return chosen
 
-        notes = _readable(await self._thread.run(claim), attempts_more=1)
+        notes = [
+            replace(note, due_for_s=(now - note.not_before_at).total_seconds())
+            for note in _readable(await self._thread.run(claim), attempts_more=1)
+        ]
         return sorted(notes, key=lambda note: (note.transition.slot_at, note.transition.ordinal))
 
     async def put_message(
@@ -156,20 +163,39 @@ class SpoolNotes:
         lost, _ = await self._thread.run(settle, lambda found: self._note_count(found[1]))
         return list(lost)
 
-    async def give_up_unknown(self, channels: Collection[str], now: datetime) -> int:
-        """How many waited for a channel other than these; afterwards nobody tries them."""
-        given = {
-            "error_kind": UNKNOWN_CHANNEL,
-            "error_text": "the channel is no longer configured",
-            "settled_us": microseconds(now),
-        }
+    async def put_back(
+        self,
+        notes: Sequence[Note],
+        now: datetime,
+        *,
+        retry_at: datetime,
+        stand_ins: Iterable[Decision],
+    ) -> list[Note]:
+        """They wait as before they were claimed, until then; those that did not wait any more."""
+        retry_us = microseconds(retry_at)
+        others = [_row(decision, now) for decision in stand_ins]
 
-        def give_up(conn: sqlite3.Connection) -> int:
-            waiting = {channel for (channel,) in conn.execute(self._sql["channels"]).fetchall()}
-            rows = [{**given, "channel": channel} for channel in waiting.difference(channels)]
-            return conn.executemany(self._sql["give_up_channel"], rows).rowcount if rows else 0
+        def put_back(conn: sqlite3.Connection) -> tuple[list[Note], int]:
+            lost = [
+                note
+                for note in notes
+                if not conn.execute(
+                    self._sql["put_back"], {"retry_us": retry_us, "note_id": note.note_id}
+                ).rowcount
+            ]
+            conn.executemany(self._sql["add_note"], others)
+            return lost, self._counted(conn)
 
-        return int(await self._thread.run(give_up))
+        lost, _ = await self._thread.run(put_back, lambda found: self._note_count(found[1]))
+        return list(lost)
+
+    async def channels_due(self, until_at: datetime) -> list[str]:
+        """Those for which something has been due since then."""
+        given = {"until_us": microseconds(until_at)}
+        found = await self._thread.run(
+            lambda conn: conn.execute(self._sql["channels_due"], given).fetchall()
+        )
+        return [channel for (channel,) in found]
 
     async def read(self) -> HandOver:
         """All of them, but for those that can't be read."""
