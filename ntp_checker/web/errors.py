@@ -104,7 +104,7 @@ def add_error_pages(app: Flask, services: Services) -> None:
             "change refused", request_id=request_id(), path=request.path, reason=error.description
         )
         heading, explanation = _FOREIGN
-        return answer(400, "csrf", heading, _FOREIGN_PROGRAM if _is_api() else explanation)
+        return answer(error.code, "csrf", heading, _FOREIGN_PROGRAM if _is_api() else explanation)
 
     @app.errorhandler(BadArgument)
     def bad_argument(error: BadArgument) -> Response:
