@@ -18,6 +18,7 @@ from ntp_checker.store.reads import read_clock, reading
 from ntp_checker.web.access import Access, access, current_actor
 from ntp_checker.web.action_arguments import (
     ACKNOWLEDGE_KEYS,
+    UNACKNOWLEDGE_KEYS,
     in_utc,
     read_acknowledgement,
     read_actor,
@@ -102,13 +103,27 @@ def make_alert_page(services: Services) -> Blueprint:
     @access(Access.ACT)
     def acknowledge_json(alert_id: int) -> Response:
         given = body_keys(ACKNOWLEDGE_KEYS)
-        if alert_id >= 2**63:
-            raise ActionRefused(f"there is no alert {alert_id}", is_unknown=True)
+        _check_number(alert_id)
         with changing(services) as connection:
             event_id = _acknowledge(connection, alert_id, given)
         return json_response({"alert_id": alert_id, "event_id": event_id})
 
+    @pages.post("/api/alerts/<int:alert_id>/unacknowledge")
+    @access(Access.ACT)
+    def unacknowledge_json(alert_id: int) -> Response:
+        by = read_actor(body_keys(UNACKNOWLEDGE_KEYS), current_actor())
+        _check_number(alert_id)
+        with changing(services) as connection:
+            event_id = unacknowledge(connection, alert_id, by=by)
+        return json_response({"alert_id": alert_id, "event_id": event_id})
+
     return pages
+
+
+def _check_number(alert_id: int) -> None:
+    """Raises ActionRefused for a number that no alert can have."""
+    if alert_id >= 2**63:
+        raise ActionRefused(f"there is no alert {alert_id}", is_unknown=True)
 
 
 def scope_of(alert: AlertShown, chosen: str) -> dict[str, str]:
