@@ -17,6 +17,7 @@ from ntp_checker.model import (
 )
 from ntp_checker.store.alert_shown import AlertShown, Notice, notice_from_json, shown_from_row
 from ntp_checker.store.arrays import integer_array, text_array
+from ntp_checker.store.host_changes import find_changes
 from ntp_checker.store.pool import ReaderConnection
 from ntp_checker.store.queries import load_queries
 from ntp_checker.store.silences import find_in_force
@@ -31,6 +32,7 @@ __all__ = (
     "count_open",
     "read_alert",
     "read_alerts",
+    "read_changes_before",
     "read_marks",
     "read_numbered",
     "read_numbers",
@@ -210,6 +212,12 @@ def read_transitions(
             event_id, kind, slot_at, noted_at, severity, value, limit_value, unit, reason, notices,
         ) in rows
     ]  # fmt: skip
+
+
+def read_changes_before(connection: ReaderConnection, alert: AlertShown) -> list[str]:
+    """What changed on its host just before it opened: sentences, newest first."""
+    row = connection.execute(_statement("host_of_alert"), {"alert_id": alert.alert_id}).fetchone()
+    return [] if row is None else find_changes(connection, row[0], alert.opened_at)
 
 
 def read_open_by_host(connection: ReaderConnection) -> dict[str, OpenOfHost]:

@@ -110,6 +110,9 @@ SELECT alert.alert_id,
   JOIN metrics.host ON host.host_id = alert.host_id
  WHERE event.event_id = %(event_id)s AND alert.opened_at IS NOT NULL;
 
+-- name: host_of_alert
+SELECT host_id FROM metrics.alert WHERE alert_id = %(alert_id)s AND host_id > 0;
+
 -- name: transitions_of_alert
 -- In their order, each with what was to be sent of it.
 SELECT event.event_id,

@@ -12,7 +12,12 @@ from flask import Blueprint, Response, abort, make_response, render_template
 from ntp_checker.errors import ActionRefused
 from ntp_checker.model import CHECKER, AlertKey, AlertState, ProblemCode
 from ntp_checker.store.actions import acknowledge, create_silence, find_silences, unacknowledge
-from ntp_checker.store.alert_reads import AlertShown, read_alert, read_transitions
+from ntp_checker.store.alert_reads import (
+    AlertShown,
+    read_alert,
+    read_changes_before,
+    read_transitions,
+)
 from ntp_checker.store.pool import ReaderConnection
 from ntp_checker.store.reads import read_clock, reading
 from ntp_checker.web.access import Access, access, current_actor
@@ -187,5 +192,6 @@ def _describe(connection: ReaderConnection, alert: AlertShown, now_at: datetime)
         # The newest first: what is true now is what people come for.
         "steps": [view_step(step) for step in reversed(steps[:MAX_STEPS])],
         "has_more": len(steps) > MAX_STEPS,
+        "changes": read_changes_before(connection, alert),
         "silences": [view_silence(one) for one in silences] if is_open else [],
     }
