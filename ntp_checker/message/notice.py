@@ -50,7 +50,7 @@ class AlertNotice:
     last_good_slot_at: datetime | None = None  #: before it began; None if unknown
     selected_source: str | None = None  #: in words; None = none, or not known
     gps: str | None = None  #: in words; None = not had
-    changes_before: tuple[str, ...] = ()  #: one sentence each, oldest first
+    changes_before: tuple[str, ...] = ()  #: one sentence each, newest first
     samples: tuple[SampleLine, ...] = ()  #: oldest first; the last five are shown
     told_first: FirstTelling | None = None  #: None: never before on this channel, or not known
     was: str | None = None  #: of the end of an alert: what was found when it was bad last
