@@ -69,7 +69,9 @@ async def test_end_when_the_beginning_went_to_who_stands_in_then_he_is_told(
         await save(held, [alert("h0", last_ordinal=2)], [end])
         told = await read_told(held, [end.event_id])
 
-    assert told[end.event_id] == {"pager": Told(until_at=None, group_key="servers")}
+    assert told[end.event_id] == {
+        "pager": Told(until_at=None, group_key="servers", is_critical=True)
+    }
 
 
 async def test_end_when_its_channel_heard_the_beginning_and_left_then_others_hear_it(
