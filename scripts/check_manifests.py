@@ -2,7 +2,8 @@
 
 `python -m scripts.check_manifests`: renders the root and the root with each component, reads the
 result as every supported Kubernetes would, custom resources by their projects' own schemas, and
-lets checkov look for what a hardened cluster would refuse. Needs the network once.
+lets checkov look for what a hardened cluster would refuse; then each two components that meddle with
+one another. Needs the network once.
 """
 
 import json
@@ -19,6 +20,7 @@ from typing import Any
 import yaml
 
 from scripts.build_assets import node_command, npm_command
+from scripts.check_components import component_mistakes
 from tests.rig.packages import PartMissingError
 from tests.rig.parts import find_part
 
@@ -62,6 +64,7 @@ def main() -> int:
         if not mistakes:
             mistakes += [*kubernetes_mistakes(files), *custom_mistakes(files)]
             mistakes += checkov_mistakes(files)
+            mistakes += component_mistakes(kustomize, Path(folder))
     mistakes += schema_mistakes()
     for line in mistakes:
         print(line, file=sys.stderr)

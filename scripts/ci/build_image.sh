@@ -1,15 +1,17 @@
 #!/bin/sh
-# build_image.sh checker|dashboard: builds the image; with PUSH=1 also pushes it, by commit and, for
-# a tag, by the tag. IMAGE_BUILDER is buildkit (rootless, no daemon) or buildah.
+# build_image.sh checker|dashboard: builds the image with what the machine has, BuildKit (rootless, no
+# daemon) or buildah; with PUSH=1 also pushes it, by its commit.
 set -eu
 cd "$(dirname "$0")/../.."
 part=$1
 name=${CI_REGISTRY_IMAGE:-localhost/ntp-checker}/$part
+# A runner clones as root, and builds as somebody else.
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="$PWD"
 revision=${CI_COMMIT_SHA:-$(git rev-parse HEAD)}
-version=${CI_COMMIT_TAG:-0.0.0+$(printf %.8s "$revision")}
+# By the commit alone: a release is the same image under one more name (tag_image.sh).
+version=0.0.0+$(printf %.8s "$revision")
 # The commit's time, so that the same commit gives the same image.
 epoch=$(git log -1 --format=%ct)
-tags=$revision${CI_COMMIT_TAG:+ $CI_COMMIT_TAG}
 
 login() {
     [ "${PUSH:-}" = 1 ] || return 0
@@ -21,10 +23,8 @@ login() {
 }
 
 build_with_buildkit() {
-    names=''
-    for tag in $tags; do names="$names${names:+,}$name:$tag"; done
     if [ "${PUSH:-}" = 1 ]; then
-        output="type=image,\"name=$names\",push=true,rewrite-timestamp=true"
+        output="type=image,name=$name:$revision,push=true,rewrite-timestamp=true"
     else
         output="type=oci,dest=/dev/null,rewrite-timestamp=true"
     fi
@@ -43,15 +43,15 @@ build_with_buildah() {
         --build-arg "PYTHON_IMAGE=${PYTHON_IMAGE:-python:3.13-slim}" \
         --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
         --file "Dockerfile.$part" --tag "$name:$revision" .
-    for tag in $tags; do
-        buildah tag "$name:$revision" "$name:$tag"
-        if [ "${PUSH:-}" = 1 ]; then buildah push "$name:$tag"; fi
-    done
+    if [ "${PUSH:-}" = 1 ]; then buildah push "$name:$revision"; fi
 }
 
 login
-case ${IMAGE_BUILDER:-buildkit} in
-    buildkit) build_with_buildkit ;;
-    buildah) build_with_buildah ;;
-    *) echo "IMAGE_BUILDER: buildkit or buildah, not $IMAGE_BUILDER" >&2 && exit 2 ;;
-esac
+if command -v buildctl-daemonless.sh >/dev/null; then
+    build_with_buildkit
+elif command -v buildah >/dev/null; then
+    build_with_buildah
+else
+    echo "neither buildctl-daemonless.sh nor buildah is here" >&2
+    exit 2
+fi
