@@ -251,7 +251,7 @@ async def open_checker(settings: Settings, url: AnyUrl) -> AsyncIterator[Checker
         raise ConfigError(
             f"{variable_of('data_dir')}: can't make {settings.data_dir}: {error.strerror}"
         ) from error
-    spool = Spool(settings.data_dir / "spool.sqlite")
+    spool = Spool(settings.data_dir / "spool.sqlite", max_bytes=settings.spool_max_bytes)
     try:
         pool = await open_checker_pool(url)
         try:
