@@ -18,6 +18,7 @@ NEEDS_RESTART = (
     "database_read_url",
     "embedded",
     "data_dir",
+    "spool_max_mib",
     "listen",
     "metrics_listen",
     "public_url",

@@ -38,6 +38,10 @@ CUSTOM_GROUPS = (
     "monitoring.coreos.com/",
     "postgresql.cnpg.io/",
 )
+#: Of its volume, the spool's file at most: its write-ahead log takes 150 MiB with 1,000 hosts while
+#: samples are thinned out (benchmarks/bench_spool.py).
+SPOOL_OF_VOLUME = 0.8
+SPOOL_DEFAULT_MIB = 8_192
 #: What checkov finds and we mean so, with the reason.
 EXCEPTIONS = {
     "CKV_K8S_11": "a CPU limit throttles looks for nothing; requests divide the CPU fairly",
@@ -65,6 +69,7 @@ def main() -> int:
             mistakes += [*kubernetes_mistakes(files), *custom_mistakes(files)]
             mistakes += checkov_mistakes(files)
             mistakes += component_mistakes(kustomize, Path(folder))
+            mistakes += spool_mistakes(files)
     mistakes += schema_mistakes()
     for line in mistakes:
         print(line, file=sys.stderr)
@@ -148,6 +153,38 @@ def custom_mistakes(files: Sequence[Path]) -> list[str]:
         check=False,
     )
     return [*told.stdout.splitlines(), *told.stderr.splitlines()] if told.returncode else []
+
+
+def spool_mistakes(files: Sequence[Path]) -> Iterator[str]:
+    """Checkers whose spool may grow until its volume is too full: then the kubelet ends the pod."""
+    for resource in _resources(files):
+        spec = resource.get("spec", {})
+        pod = spec.get("template", {}).get("spec", {})
+        for container in pod.get("containers", ()):
+            if container["name"] != "checker":
+                continue
+            env = {one["name"]: one.get("value", "") for one in container.get("env", ())}
+            cap_mib = int(env.get("NTP_CHECKER_SPOOL_MAX_MIB", SPOOL_DEFAULT_MIB))
+            sizes = [
+                volume["emptyDir"].get("sizeLimit")
+                for volume in pod.get("volumes", ())
+                if volume["name"] == "spool" and "emptyDir" in volume
+            ] + [
+                claim["spec"]["resources"]["requests"]["storage"]
+                for claim in spec.get("volumeClaimTemplates", ())
+                if claim["metadata"]["name"] == "spool"
+            ]
+            where = f"{resource['kind']} {resource['metadata']['name']}: the spool"
+            if not sizes:
+                yield f"{where} has no volume"
+            for size in sizes:
+                if size is not None and cap_mib > SPOOL_OF_VOLUME * _mib(size):
+                    yield f"{where} may take {cap_mib} MiB of {size}, its log comes on top"
+
+
+def _mib(quantity: str) -> float:
+    units = {"Mi": 1, "Gi": 1024, "Ti": 1024**2}
+    return float(quantity[:-2]) * units[quantity[-2:]]
 
 
 def _resources(files: Sequence[Path]) -> Iterator[dict[str, Any]]:
