@@ -79,11 +79,12 @@ def list_alerts(state: str | None, limit: int) -> None:
         reading(pool, limit_s=_LIMIT_S) as connection,
     ):
         numbers = read_numbers(connection, wanted)
-        found = read_numbered(connection, numbers[:limit], read_clock(connection))
+        now_at = read_clock(connection)
+        found = read_numbered(connection, numbers[:limit], now_at)
     if not found:
         click.echo("no alert is open" if state is None else "there was never an alert")
         return
-    Console(width=None if sys.stdout.isatty() else _UNBOUND_WIDTH).print(_table(found))
+    Console(width=None if sys.stdout.isatty() else _UNBOUND_WIDTH).print(_table(found, now_at))
     if len(numbers) > limit:
         # Beside the table, whose lines are alerts also to a program.
         click.echo(
@@ -93,7 +94,7 @@ def list_alerts(state: str | None, limit: int) -> None:
         )
 
 
-def _table(found: Sequence["AlertShown"]) -> Table:
+def _table(found: Sequence["AlertShown"], now_at: datetime) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in (
         "NO.",
@@ -110,7 +111,7 @@ def _table(found: Sequence["AlertShown"]) -> Table:
         is_open = alert.state is AlertState.OPEN
         word = alert.severity.value if is_open else "closed"
         # Text, not str: what a host prints must not be taken for markup.
-        taken_on, silent_at = alert.acknowledgement, alert.silenced_until_at
+        taken_on, silent_at = alert.taken_on_at(now_at), alert.silenced_until_at
         table.add_row(
             str(alert.alert_id),
             Text(word.upper(), style=_STYLES[alert.severity] if is_open else "dim"),

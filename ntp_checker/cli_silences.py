@@ -147,7 +147,7 @@ def silence(
     from ntp_checker.store.reads import read_clock
 
     if (length is None) is (ends_at is None):
-        raise click.UsageError("an end is required: either --for or --until")
+        raise click.UsageError("an end is required: --for or --until, one of them")
     by = by or _login_name()
     with _acting() as connection:
         starts_at = starts_at or read_clock(connection)

@@ -51,6 +51,12 @@ class AlertShown:
     notices: Sequence[Notice]
     silenced_until_at: datetime | None = None  #: while it is open and a silence covers it
 
+    def taken_on_at(self, now_at: datetime) -> Acknowledgement | None:
+        """Who has it now: nobody after its end, or after it was given back. Of a closed one who had it."""
+        taken_on = self.acknowledgement
+        is_over = taken_on and taken_on.until_at is not None and taken_on.until_at <= now_at
+        return None if is_over and self.state is AlertState.OPEN else taken_on
+
 
 def shown_from_row(row: Sequence[Any]) -> AlertShown:
     """From the columns of `alerts_found`, in their order."""

@@ -47,7 +47,7 @@ def make_alerts(services: Services) -> Blueprint:
                 "generated_at": format_iso(now_at),
                 "page": query.page,
                 "has_more": len(found) > query.limit,
-                "alerts": [show_alert(alert) for alert in found[: query.limit]],
+                "alerts": [show_alert(alert, now_at) for alert in found[: query.limit]],
             }
         )
 
@@ -99,11 +99,12 @@ def describe_alerts(
     }
 
 
-def show_alert(alert: AlertShown) -> dict[str, Any]:
+def show_alert(alert: AlertShown, now_at: datetime) -> dict[str, Any]:
     """One alert as /api/alerts has it."""
     shown = asdict(alert)
-    taken_on = shown.pop("acknowledgement")
-    shown["acknowledged"] = taken_on
+    del shown["acknowledgement"]
+    taken_on = alert.taken_on_at(now_at)
+    shown["acknowledged"] = None if taken_on is None else asdict(taken_on)
     return shown
 
 

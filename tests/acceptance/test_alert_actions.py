@@ -48,10 +48,12 @@ def test_alert_when_given_back_then_once(conn: Conn, settings: dict[str, str]) -
     number = str(add_alert(conn, AlertRow(host="gps1", acknowledged_by="bob")))
 
     done, again = (run("alerts", "unack", number, settings=settings) for _ in range(2))
+    listed = run("alerts", "list", settings=settings)
 
     assert (done.returncode, done.stdout) == (0, f"alert {number}: given back by ada\n")
     assert (again.returncode, again.stdout) == (1, "")
     assert "nobody has offset_high" in again.stderr
+    assert "bob" not in listed.stdout
 
 
 def test_alert_when_silenced_then_the_list_says_until_when(

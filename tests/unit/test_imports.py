@@ -72,7 +72,7 @@ LAYERS = (
     ("service", "web"),
     ("dashboard", "up", "demo"),
     ("cli_silences",),
-    ("cli_access", "cli_alerts"),
+    ("cli_access", "cli_database", "cli_alerts"),
     ("cli",),
     ("__main__",),
 )
@@ -147,7 +147,7 @@ OWNERS = {
     "jinja2": ("web",),
     "gunicorn": ("web",),
     "prometheus_client": ("metrics",),
-    "click": ("cli", "cli_access", "cli_alerts", "cli_silences"),
+    "click": ("cli", "cli_access", "cli_database", "cli_alerts", "cli_silences"),
     "argon2": ("passwords",),
     "markdown_it": ("web.runbook",),
     "boto3": ("notify.ses",),
