@@ -26,4 +26,4 @@ while read -r id until reason; do
     fi
 done <requirements/audit-exceptions.txt
 "$tools/bin/pip-audit" --disable-pip --require-hashes --strict --progress-spinner off "$@" \
-    --requirement requirements/run.txt
+    --requirement requirements/run.txt --requirement requirements/image-apprise.txt
