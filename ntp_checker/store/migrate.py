@@ -129,7 +129,7 @@ def status_of(applied: Sequence[TupleRow], migrations: Sequence[Migration]) -> S
                 "install the release that made the database"
             )
     return SchemaStatus(
-        version=len(applied),
+        version=max((version for version, _, _ in applied), default=0),
         wanted=len(migrations),
         serves_from=max((serves_from for _, _, serves_from in applied), default=0),
     )

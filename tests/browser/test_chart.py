@@ -25,7 +25,7 @@ def test_range_when_chosen_then_the_chart_and_the_address_follow(
 
     page.get_by_role("link", name=name, exact=True).click()
 
-    expect(page.locator("#offset-summary")).to_contain_text(f"in steps of {step};")
+    expect(page.locator("#offset-summary")).to_contain_text(f"in steps of {step}.")
     expect(page.locator(f'[data-range="{name}"]')).to_have_attribute("aria-current", "true")
     assert f"range={name}" in page.url
     page.go_back()
