@@ -25,7 +25,7 @@ from ntp_checker.config import Settings
 from ntp_checker.logs import configure_logging
 from ntp_checker.model import Host, JudgedSample, Route
 from ntp_checker.notify.ses import SesChannel, make_ses_client
-from ntp_checker.outbox import Outbox
+from ntp_checker.outbox import DatabaseOutbox, Outbox
 from ntp_checker.resources import sql_path
 from ntp_checker.store.hosts import sync_hosts
 from ntp_checker.store.leases import take_all
@@ -73,7 +73,7 @@ async def send_all(url: str, folder: Path) -> dict[str, float]:
             name="mail", client=make_ses_client(), sender=SENDER, recipients=("ops@example.org",)
         )
         compose = make_compose(Settings(public_url="https://ntp.example.org"))
-        outbox = Outbox(pool, {"mail": channel}, compose, owner=spool.owner)
+        outbox = Outbox(DatabaseOutbox(pool, compose, owner=spool.owner), {"mail": channel})
         writer = Writer(spool, pool, alerting=lambda: alerting, on_news=outbox.wake)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(writer.run(stop))
