@@ -1,10 +1,12 @@
 """Holds the Kubernetes manifests, the pipeline and the compose file against their schemas.
 
-`python -m scripts.check_manifests`: renders the root and the root with each component, reads the
-result as every supported Kubernetes would, custom resources by their projects' own schemas, and
-lets checkov look for what a hardened cluster would refuse. Needs the network once.
+`python -m scripts.check_manifests`: renders the root, the root with each component and with each two
+in both orders, the environments and the guide's overlay, and holds them against what they are for.
+It reads the result as every supported Kubernetes would, custom resources by their projects' own
+schemas, and lets checkov look for what a hardened cluster would refuse. Needs the network once.
 """
 
+import itertools
 import json
 import os
 import shutil
@@ -12,20 +14,27 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from scripts.build_assets import node_command, npm_command
+from scripts.manifest_effects import EFFECTS, EXCLUSIVE, certificate_mistakes, mistakes_in
 from tests.rig.packages import PartMissingError
 from tests.rig.parts import find_part
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPONENTS = ROOT / "deploy" / "components"
+#: An installation each, as the pipeline deploys them.
+ENVIRONMENTS = ROOT / "deploy" / "environments"
 SCHEMAS = ROOT / "deploy" / "schemas"
 CACHE = ROOT / ".cache"
+#: What an overlay calls the checkout that it lies beside.
+CHECKOUT = "ntp-checker"
+#: The overlay of the operations guide.
+DOCUMENTED = "my-cluster"
 KUBERNETES_VERSIONS = tuple(f"1.{minor}" for minor in range(29, 38))
 #: Read by their projects' own schemas instead.
 CUSTOM_GROUPS = (
@@ -55,11 +64,12 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory() as folder:
         rendered = dict(render_all(kustomize, Path(folder)))
-        mistakes = [
-            line for _, text in rendered.items() if isinstance(text, str) for line in [text]
-        ]
+        mistakes = [found for found in rendered.values() if isinstance(found, str)]
         files = [path for path in rendered.values() if isinstance(path, Path)]
+        pairs = dict(render_pairs(kustomize, Path(folder)))
+        mistakes += [found for found in pairs.values() if isinstance(found, str)]
         if not mistakes:
+            mistakes += [*effect_mistakes(rendered), *effect_mistakes(pairs)]
             mistakes += [*kubernetes_mistakes(files), *custom_mistakes(files)]
             mistakes += checkov_mistakes(files)
     mistakes += schema_mistakes()
@@ -67,7 +77,9 @@ def main() -> int:
         print(line, file=sys.stderr)
     if not mistakes:
         versions = f"{KUBERNETES_VERSIONS[0]} to {KUBERNETES_VERSIONS[-1]}"
-        print(f"{len(files)} renderings fit Kubernetes {versions}")
+        print(
+            f"{len(files)} renderings fit Kubernetes {versions}; {len(pairs)} pairs of components"
+        )
     return int(bool(mistakes))
 
 
@@ -76,18 +88,75 @@ def render_all(kustomize: Path, folder: Path) -> Iterator[tuple[str, Path | str]
     yield "root", _render(kustomize, ROOT, folder / "root.yaml")
     for name in ("cert-manager", "monitoring"):
         yield name, _render(kustomize, ROOT / "deploy" / name, folder / f"{name}.yaml")
-    for component in sorted(path.name for path in COMPONENTS.iterdir()):
-        place = folder / component
-        place.mkdir()
-        root = os.path.relpath(ROOT, place.resolve())
-        kustomization = {
-            "apiVersion": "kustomize.config.k8s.io/v1beta1",
-            "kind": "Kustomization",
-            "resources": [root],
-            "components": [f"{root}/deploy/components/{component}"],
-        }
-        (place / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-        yield component, _render(kustomize, place, folder / f"{component}.yaml")
+    for component in _component_names():
+        yield component, _render_overlay(kustomize, folder, [component])
+    (folder / CHECKOUT).symlink_to(ROOT)
+    yield DOCUMENTED, _render_beside(kustomize, folder, DOCUMENTED, documented_overlay())
+    for environment in sorted(ENVIRONMENTS.iterdir()):
+        text = (environment / "kustomization.yaml").read_text()
+        yield environment.name, _render_beside(kustomize, folder, environment.name, text)
+
+
+def render_pairs(kustomize: Path, folder: Path) -> Iterator[tuple[str, Path | str]]:
+    """As render_all: two components each, in both orders, named `first,second`."""
+    for pair in itertools.permutations(_component_names(), 2):
+        if frozenset(pair) not in EXCLUSIVE:
+            yield ",".join(pair), _render_overlay(kustomize, folder, pair)
+
+
+def documented_overlay() -> str:
+    """The overlay that the operations guide shows."""
+    lines = (ROOT / "docs" / "operations.md").read_text().splitlines()
+    start = lines.index(f"    # {DOCUMENTED}/kustomization.yaml")
+    block = itertools.takewhile(lambda line: line.startswith("    "), lines[start:])
+    return "\n".join(line.removeprefix("    ") for line in block)
+
+
+def effect_mistakes(rendered: Mapping[str, Path | str]) -> Iterator[str]:
+    """What a rendering lacks of what its components are for; their names are its name."""
+    for unknown in set(_component_names()) ^ set(EFFECTS):
+        yield f"component {unknown}: say in manifest_effects.py what it does"
+    for name, path in rendered.items():
+        if isinstance(path, str):
+            continue
+        resources = list(_resources([path]))
+        parts = name.split(",")
+        if all(part in EFFECTS for part in parts):
+            yield from (f"{name}: {line}" for line in mistakes_in(parts, resources))
+        elif name == "cert-manager":
+            ours = [*resources, *_resources([ROOT / "ingress.yaml"])]
+            yield from (f"{name}: {line}" for line in certificate_mistakes(ours))
+        elif name == DOCUMENTED or (ENVIRONMENTS / name).is_dir():
+            yield from (f"{name}: {line}" for line in mistakes_in(["hardened"], resources))
+
+
+def _component_names() -> list[str]:
+    return sorted(path.name for path in COMPONENTS.iterdir())
+
+
+def _render_overlay(kustomize: Path, folder: Path, components: Sequence[str]) -> Path | str:
+    """An overlay with these; it says the namespace itself where `hardened` is not the last."""
+    name = ",".join(components)
+    place = folder / name
+    place.mkdir()
+    root = os.path.relpath(ROOT, place.resolve())
+    kustomization: dict[str, Any] = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": [root],
+        "components": [f"{root}/deploy/components/{component}" for component in components],
+    }
+    if "hardened" in components[:-1]:
+        kustomization["namespace"] = "elsewhere"
+    (place / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return _render(kustomize, place, folder / f"{name}.yaml")
+
+
+def _render_beside(kustomize: Path, folder: Path, name: str, kustomization: str) -> Path | str:
+    """A folder that lies beside the checkout, as an installation's own does."""
+    (folder / name).mkdir()
+    (folder / name / "kustomization.yaml").write_text(kustomization)
+    return _render(kustomize, folder / name, folder / f"{name}.yaml")
 
 
 def _render(kustomize: Path, place: Path, target: Path) -> Path | str:
