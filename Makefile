@@ -95,6 +95,7 @@ lock: dev
 	$(LOCK) pyproject.toml --extra embedded --extra apprise --group build --group dev -c requirements/run.txt \
 		-o requirements/dev.txt
 	$(LOCK) pyproject.toml -c requirements/run.txt -o requirements/image.txt
+	$(LOCK) pyproject.toml --extra apprise -c requirements/dev.txt -o requirements/image-apprise.txt
 	$(LOCK) --group pyproject.toml:build -c requirements/run.txt -o requirements/build.txt
 	$(LOCK) --group pyproject.toml:assets -o requirements/assets.txt
 	echo 'checkov>=3.3' | $(LOCK) - -o requirements/checkov.txt

@@ -12,7 +12,7 @@
 
 \set ON_ERROR_STOP on
 \set QUIET on
-\set schema_version 3
+\set schema_version 4
 BEGIN;
 SET LOCAL client_min_messages = warning;
 \o /dev/null
@@ -66,16 +66,18 @@ END
 $$;
 
 CREATE TABLE metrics.schema_migration (
-    version    integer PRIMARY KEY CHECK (version > 0),
-    name       text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    checksum   text NOT NULL
+    version     integer PRIMARY KEY CHECK (version > 0),
+    name        text NOT NULL,
+    applied_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    checksum    text NOT NULL,
+    serves_from integer CHECK (serves_from BETWEEN 4 AND version)
 );
 COMMENT ON TABLE metrics.schema_migration IS 'Migrations that this schema has; the highest version is its own';
 COMMENT ON COLUMN metrics.schema_migration.version IS 'Number in the migration''s file name';
 COMMENT ON COLUMN metrics.schema_migration.name IS 'Rest of the migration''s file name';
 COMMENT ON COLUMN metrics.schema_migration.applied_at IS 'When it was applied, by this server''s clock';
 COMMENT ON COLUMN metrics.schema_migration.checksum IS 'SHA-256 of the migration''s file, hexadecimal';
+COMMENT ON COLUMN metrics.schema_migration.serves_from IS 'Lowest schema version whose release still works after this migration; NULL if only its own does';
 
 -- Hosts ------------------------------------------------------------------------------------------
 
@@ -877,7 +879,8 @@ SELECT metrics.maintain_partitions(90, 14);
 INSERT INTO metrics.schema_migration (version, name, checksum) VALUES
     (1, 'first', 'd30696c8009e21ae91532982e00737bdd863fb1b530454781a91b2abab1349d0'),
     (2, 'rollups', '440938af536b3f3627a64df2fc38c627d255c39ac2599cf1cbd6fa1646d30e7d'),
-    (3, 'alerts', 'f5dbb9d9187292cd5107ac283f601ee572512c1b859ad9afa2b872dcfe4211cb');
+    (3, 'alerts', 'f5dbb9d9187292cd5107ac283f601ee572512c1b859ad9afa2b872dcfe4211cb'),
+    (4, 'compatibility', '4d8b0395ae9d6beacded6d97cba773fce460ad0c4e8ae0f8dbf6edab1b42d6d7');
 COMMIT;
 \o
 \echo schema metrics is at version :schema_version

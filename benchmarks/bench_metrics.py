@@ -20,6 +20,7 @@ from prometheus_client.exposition import choose_encoder
 from ntp_checker.metrics import CheckerMetrics, MetricsServer, open_listener
 from ntp_checker.model import Host, JudgedSample
 from ntp_checker.rules.verdict import judge
+from ntp_checker.store.rollups import TIERS
 from tests.made_samples import NOW, SAMPLE, gps_report, with_gps
 
 #: Every tenth host has a receiver.
@@ -90,7 +91,7 @@ def main(hosts: int) -> None:
         Host(name=f"host-{n:05}.example.org", address=f"host-{n:05}.example.org")
         for n in range(hosts)
     ]
-    metrics = CheckerMetrics(version="bench", channels=["ses"])
+    metrics = CheckerMetrics(version="bench", channels=["ses"], tiers=[tier.name for tier in TIERS])
     metrics.watch(watched)
     looks = [look_at(host, number) for number, host in enumerate(watched)]
 

@@ -16,20 +16,20 @@ from ntp_checker.audiences import (
 )
 from ntp_checker.blindness import Sight
 from ntp_checker.explanations import read_explanations
+from ntp_checker.heard import Told, heard_of
 from ntp_checker.model import (
     Alert,
     AlertKey,
-    AlertPolicy,
     AlertState,
     Notification,
     Transition,
 )
-from ntp_checker.routing import Told, is_storm
+from ntp_checker.routing import is_storm
 from ntp_checker.store.alerts import HostAlerts, StorableAdvance, read_live, store_advances
 from ntp_checker.store.audience import read_left_hosts, read_withheld
 from ntp_checker.store.clock import read_clock
 from ntp_checker.store.holds import settle_held
-from ntp_checker.store.notifications import queue, read_told
+from ntp_checker.store.notifications import queue_news, read_told
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.samples import StorableSample
 from ntp_checker.transitions import FLAPPING_WINDOW, told_at_last, withheld
@@ -79,7 +79,7 @@ async def advance_alerts(
     first_at = min(sample.slot_at for sample in samples)
     found = await read_live(conn, by_host, closed_since_at=first_at - FLAPPING_WINDOW)
     made = [
-        advance_host(host_id, of_host, found[host_id], alerting.policy)
+        advance_host(host_id, of_host, found[host_id], alerting)
         for host_id, of_host in by_host.items()
     ]
     live = {
@@ -132,15 +132,16 @@ async def end_hold(conn: CheckerConnection, sight: Sight) -> tuple[int, int]:
 
 
 def advance_host(
-    host_id: int, samples: Sequence[StorableSample], state: HostAlerts, policy: AlertPolicy
+    host_id: int, samples: Sequence[StorableSample], state: HostAlerts, alerting: Alerting
 ) -> StorableAdvance:
     """What these samples make of a host's alerts; afterwards `state` is as of the last one."""
+    settings = alerting.host_settings.get(samples[-1].judged.sample.host)
     alerts: list[Alert] = []
     transitions: list[Transition] = []
     for sample in samples:
         if state.judged_until_at is not None and sample.slot_at <= state.judged_until_at:
             continue  # a late one: what is true now is known better
-        made = advance(state.live, state.recent, sample.judged, policy)
+        made = advance(state.live, state.recent, sample.judged, alerting.policy, settings)
         settle(state.live, state.recent, made)
         alerts += made.alerts
         transitions += made.transitions
@@ -189,20 +190,18 @@ async def _store_and_tell(
     for transition in new:
         audience = audiences[group_of(alerting, transition.key)]
         here = telling.setdefault((transition.key, transition.first_bad_slot_at), {})
+        heard = {**told[transition.event_id], **here}
         found = list(decided.get(transition.event_id, ())) or make_notifications(
-            transition,
-            audience,
-            explained.get(transition.event_id),
-            {**told[transition.event_id], **here},
+            transition, audience, explained.get(transition.event_id), heard
         )
         here |= {
-            one.channel: Told(until_at=one.not_before_at, group_key=one.group_key)
+            one.channel: heard_of(heard.get(one.channel), transition, one)
             for one in found
             if one.suppressed_by is None
         }
         notifications += found
     held_back = await _note_withheld(conn, made, new, notifications)
-    return await queue(conn, notifications), held_back
+    return await queue_news(conn, notifications), held_back
 
 
 async def _note_withheld(
@@ -293,4 +292,4 @@ async def tell_at_last(
     stored = await store_advances(conn, made)
     alerting.on_stored(stored)
     new = {transition.event_id for transition in stored}
-    return await queue(conn, [one for one in notifications if one.event_id in new]), made
+    return await queue_news(conn, [one for one in notifications if one.event_id in new]), made

@@ -1,7 +1,7 @@
 """The life of an alert: pending, open, closed, slot by slot. Pure.
 
 pending   bad, but not for `bad_looks` in a row; a good look ends it and nobody hears of it
-open      until `good_looks` in a row are on the clear side (see clearing), or its subject leaves
+open      until `good_looks` in a row are on the clear side, or it is watched no more (see clearing)
 closed    for good: the next bad look begins another alert
 
 A slot without a Judgement on an alert's key leaves all its counters as they are: no data is not
@@ -14,16 +14,23 @@ transitions are quiet: on record, told to nobody. What gets critical is always t
 
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
-from ntp_checker.clearing import Side, has_left, is_bad, is_clear_of_critical, side_of, worse_value
+from ntp_checker.clearing import (
+    Side,
+    is_bad,
+    is_clear_of_critical,
+    say_why_left,
+    side_of,
+    worse_value,
+)
 from ntp_checker.model import (
-    Acknowledgement,
     Alert,
     AlertKey,
     AlertPolicy,
     AlertState,
     FailureKind,
+    Host,
     JudgedSample,
     Judgement,
     Part,
@@ -64,8 +71,11 @@ def advance(
     recent: Mapping[AlertKey, Alert],
     judged: JudgedSample,
     policy: AlertPolicy,
+    settings: Host | None = None,
 ) -> Advance:
     """What the next slot of a host makes of its alerts.
+
+    `settings` are the host's present ones: what they switch off ends. None: they are not known.
 
     `live` are the host's alerts that are pending or open. `recent` holds, for each key, the alert
     that closed last, if that is less than a day ago: flapping goes on from one alert to the next.
@@ -91,7 +101,7 @@ def advance(
         if alert is None:
             steps.append(_begun(key, last, on_it, slot_at, policy))
         elif slot_at > alert.last_slot_at:
-            step = _next(alert, last, on_it, sample, policy)
+            step = _next(alert, last, on_it, sample, policy, settings)
             steps.append(step)
             # What ended while pending leaves its key to the one before it, in this very slot.
             if last is not None and step is not None and _ended_silently(step[0]):
@@ -115,34 +125,6 @@ def settle(
 def close_all(live: Mapping[AlertKey, Alert], slot_at: datetime, reason: str) -> Advance:
     """Ends the alerts of a host that leaves; `reason` is a sentence, told of each open one."""
     return _collected(ended(alert, slot_at, reason) for alert in live.values())
-
-
-def acknowledge(alert: Alert, acknowledgement: Acknowledgement) -> tuple[Alert, Transition]:
-    """The alert with someone who has taken it on, in place of whoever had.
-
-    Until `until_at` it is not reminded of and its easing is quiet; worsening ends that.
-    Raises ValueError for an alert that is not open.
-    """
-    if alert.state is not AlertState.OPEN:
-        raise ValueError(f"{alert.key.code} is {alert.state}: only an open alert is acknowledged")
-    until_at = acknowledgement.until_at
-    until = "" if until_at is None else f" until {until_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-    note = f": {acknowledgement.note}" if acknowledgement.note else ""
-    alert = replace(alert, acknowledgement=acknowledgement)
-    reason = f"taken on by {acknowledgement.by}{until}{note}"
-    return told(alert, TransitionKind.ACKNOWLEDGED, acknowledgement.at, reason)
-
-
-def give_back(alert: Alert, by: str, at: datetime) -> tuple[Alert, Transition]:
-    """The alert with an acknowledgement that holds until now: it is reminded of again.
-
-    Raises ValueError where nobody has it.
-    """
-    taken_on = alert.acknowledgement
-    if taken_on is None or alert.state is not AlertState.OPEN or not is_acknowledged(alert, at):
-        raise ValueError(f"nobody has {alert.key.code}: there is nothing to take back")
-    alert = replace(alert, acknowledgement=replace(taken_on, until_at=at))
-    return told(alert, TransitionKind.ACKNOWLEDGED, at, f"given back by {by}, reminders go on")
 
 
 def _collected(steps: Iterable[Step | None]) -> Advance:
@@ -210,14 +192,14 @@ def _next(
     judgement: Judgement | None,
     sample: Sample,
     policy: AlertPolicy,
+    settings: Host | None,
 ) -> Step | None:
     """The next slot of a pending or open alert; None if nothing changes."""
     slot_at = sample.slot_at
     transition: Transition | None = None
     if judgement is None:
-        if has_left(alert.key, sample):
-            reason = f"{alert.key.subject} is no longer watched: the host does not list it any more"
-            return closed(alert, slot_at, reason, policy)
+        if (why := say_why_left(alert.key, sample, settings)) is not None:
+            return closed(alert, slot_at, why, policy)
     elif is_bad(judgement):
         alert, transition = _after_bad(alert, last, judgement, slot_at, policy)
     else:
@@ -285,7 +267,9 @@ def _after_good(alert: Alert, judgement: Judgement, slot_at: datetime, policy: A
         if clear < policy.good_looks:
             return seen, None
     seen = replace(seen, limit=judgement.limit)
-    return closed(seen, slot_at, f"good again: {judgement.text}", policy)
+    # INFO is no alert, and yet nothing good: the settings made it so.
+    why = "good again" if judgement.severity is None else "no alert by the limits any more"
+    return closed(seen, slot_at, f"{why}: {judgement.text}", policy)
 
 
 def _seen(alert: Alert, judgement: Judgement, slot_at: datetime) -> Alert:

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from ntp_checker.blindness import Sight
-from ntp_checker.model import AlertKey, AlertPolicy, Notification, Route, Transition
+from ntp_checker.heard import Told
+from ntp_checker.model import AlertKey, AlertPolicy, Host, Notification, Route, Transition
 from ntp_checker.routing import (
     STORM_KEY,
     Audience,
     Hold,
-    Told,
     is_storm,
     notifications_of,
     storm_hold,
@@ -36,6 +36,8 @@ class Alerting:
     routes: tuple[Route, ...] = ()
     interval_s: float = 30.0  #: between two looks at a host
     group_of: Mapping[str, str] = field(default_factory=dict)  #: by host; without those of none
+    #: Those watched, by name, as the settings have them now: what these switch off ends.
+    host_settings: Mapping[str, Host] = field(default_factory=dict)
     sight: Sight = field(default_factory=Sight)  #: of this checker, as of its last look
     #: Watched hosts by their IP addresses, as far as these are known.
     hosts_at: Mapping[str, frozenset[str]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""What may end an alert: on which side of its limit a finding is, or that its subject left. Pure.
+"""What may end an alert: the side of its limit a finding is on, or that it is watched no more. Pure.
 
 A measured quantity has a unit and counts as clear only at some distance from its limit, so that
 noise around the limit does not open and close an alert. A count has no unit and is clear as soon as
@@ -7,12 +7,36 @@ it is good; so is a state, which has no value.
 
 from enum import Enum, auto
 
-from ntp_checker.model import Alert, AlertKey, Judgement, ProblemCode, Sample, Severity
+from ntp_checker.model import (
+    Alert,
+    AlertKey,
+    HasGps,
+    Host,
+    Judgement,
+    Part,
+    ProblemCode,
+    Sample,
+    Selection,
+    Severity,
+)
 
-_SOURCE_CODES = (
-    ProblemCode.SOURCE_UNREACHABLE,
-    ProblemCode.FALSETICKER,
-    ProblemCode.SOURCE_JITTERY,
+#: What chronyd says of a source that it might use.
+_STATE_CODES = (ProblemCode.FALSETICKER, ProblemCode.SOURCE_JITTERY)
+_SOURCE_CODES = (ProblemCode.SOURCE_UNREACHABLE, *_STATE_CODES)
+_SELECTION_CODES = (
+    ProblemCode.NO_SOURCES,
+    ProblemCode.NO_SELECTED_SOURCE,
+    ProblemCode.FEW_SOURCES,
+)
+#: Not judged while the clock runs free: there is nothing to measure by.
+_MEASURED_CODES = (
+    ProblemCode.STRATUM_HIGH,
+    ProblemCode.OFFSET_HIGH,
+    ProblemCode.ERROR_BOUND_HIGH,
+    ProblemCode.REFERENCE_STALE,
+    ProblemCode.FREQUENCY_HIGH,
+    ProblemCode.SKEW_HIGH,
+    ProblemCode.GPS_TIME_WRONG,
 )
 _RECEIVER_CODES = (
     ProblemCode.GPS_NO_FIX,
@@ -20,6 +44,7 @@ _RECEIVER_CODES = (
     ProblemCode.GPS_FEW_SATELLITES,
     ProblemCode.GPS_TIME_WRONG,
 )
+_GPS_CODES = (ProblemCode.GPS_UNAVAILABLE, ProblemCode.GPS_SILENT, *_RECEIVER_CODES)
 
 
 class Side(Enum):
@@ -71,8 +96,42 @@ def worse_value(peak: float | None, judgement: Judgement) -> float | None:
     return min(peak, value, key=abs) if is_too_low else max(peak, value, key=abs)
 
 
-def has_left(key: AlertKey, sample: Sample) -> bool:
-    """True if the subject was there once and this look, which could see it, did not."""
+def say_why_left(key: AlertKey, sample: Sample, settings: Host | None) -> str | None:
+    """Why an alert without a Judgement in this look can have none any more; None where it can.
+
+    Its subject left: it was there once, and this look, which could see it, did not. Or its rule is
+    switched off for good by the host's present settings, and what the host is. What could not be
+    had is no reason. Without settings nothing is switched off.
+    """
+    if _is_unlisted(key, sample):
+        return f"{key.subject} is no longer watched: the host does not list it any more"
+    if key.code in _STATE_CODES and _is_noselect(key.subject, sample):
+        return f"{key.subject} is no longer watched: chronyd is told not to use it (noselect)"
+    why = None if settings is None else _say_what_is_off(key, sample, settings)
+    return None if why is None else f"no longer watched: {why}"
+
+
+def _say_what_is_off(key: AlertKey, sample: Sample, settings: Host) -> str | None:
+    """How the settings keep this rule from ever having something to say again."""
+    is_of_gps = key.code in _GPS_CODES or (
+        key.code is ProblemCode.PROBE_FAILED and key.subject == Part.GPS
+    )
+    if is_of_gps and settings.has_gps is HasGps.NO:
+        return "by its settings the host has no GPS"
+    if settings.limits.local_reference_judged:
+        return None
+    if key.code is ProblemCode.LOCAL_REFERENCE:
+        return "by its settings the host may run on its local reference"
+    if sample.sources != ():
+        return None
+    if key.code in _SELECTION_CODES:
+        return "by its settings the host needs no sources, and has none"
+    if key.code in _MEASURED_CODES and sample.tracking is not None and sample.tracking.is_local:
+        return "the clock runs free, and has nothing to be measured by"
+    return None
+
+
+def _is_unlisted(key: AlertKey, sample: Sample) -> bool:
     if key.code in _SOURCE_CODES:
         return sample.sources is not None and all(
             source.address != key.subject for source in sample.sources
@@ -80,3 +139,10 @@ def has_left(key: AlertKey, sample: Sample) -> bool:
     if key.code in _RECEIVER_CODES and key.subject and sample.gps_devices:
         return all(device.device != key.subject for device in sample.gps_devices)
     return False
+
+
+def _is_noselect(address: str, sample: Sample) -> bool:
+    return any(
+        source.address == address and source.selection is Selection.NOSELECT
+        for source in sample.sources or ()
+    )

@@ -13,6 +13,7 @@ from rich.console import Console
 from ntp_checker import __version__
 from ntp_checker.cli_access import token, user
 from ntp_checker.cli_alerts import alerts, say_refusal
+from ntp_checker.cli_database import db
 from ntp_checker.collect.failures import say_detail
 from ntp_checker.collect.restricted import SCRIPT_PATH
 from ntp_checker.config import (
@@ -20,10 +21,17 @@ from ntp_checker.config import (
     Settings,
     SettingsFile,
     check_listen,
+    check_sign_in,
     load_configuration,
     load_settings,
 )
-from ntp_checker.errors import ConfigError, NtpCheckerError, ProbeError, SchemaMismatch, SendError
+from ntp_checker.errors import (
+    ConfigError,
+    NtpCheckerError,
+    ProbeError,
+    SchemaMismatch,
+    SendError,
+)
 from ntp_checker.logs import configure_logging
 from ntp_checker.model import HasGps
 from ntp_checker.targets import name_apart
@@ -178,6 +186,11 @@ def config_check(file: str | None) -> None:
     """
     settings = load_configuration(_environ_with(file)).settings
     check_listen(settings)
+    try:
+        check_sign_in(settings)
+    except ConfigError as error:
+        # No mistake of a checker's settings: the dashboard's may come from elsewhere.
+        click.echo(f"a dashboard with these settings would not start: {error}", err=True)
     hosts = settings.hosts
     click.echo(f"ok, {len(hosts)} {'host' if len(hosts) == 1 else 'hosts'}")
 
@@ -203,57 +216,8 @@ def _environ_with(file: str | None) -> Mapping[str, str]:
     return os.environ if file is None else {**os.environ, CONFIG_VARIABLE: file}
 
 
-for commands in (alerts, user, token):
+for commands in (alerts, db, user, token):
     cli.add_command(commands)
-
-
-@cli.group()
-def db() -> None:
-    """The database's schema and partitions."""
-
-
-@db.command("init")
-def db_init() -> None:
-    """Create the schema in an empty database; does nothing if it is there."""
-    _migrate()
-
-
-@db.command("migrate")
-def db_migrate() -> None:
-    """Bring an older schema to this release's."""
-    _migrate()
-
-
-@db.command("maintain")
-def db_maintain() -> None:
-    """Make partitions ahead and drop those past NTP_CHECKER_RETENTION_DAYS."""
-    from ntp_checker.service import run_maintenance_once
-
-    outcomes = run_maintenance_once(_settings())
-    for outcome in outcomes:
-        click.echo(f"{outcome.partition} {outcome.action} {outcome.outcome}")
-
-
-@db.command("status")
-def db_status() -> None:
-    """Say which version the schema has and which this release needs."""
-    from ntp_checker.service import database
-    from ntp_checker.store.migrate import connect, mismatch, schema_status
-
-    with database(_settings()) as url, connect(url) as connection:
-        status = schema_status(connection)
-    click.echo(f"schema version {status.version}, this release needs {status.wanted}")
-    if not status.is_current:
-        raise mismatch(status)
-
-
-def _migrate() -> None:
-    from ntp_checker.service import database
-    from ntp_checker.store.migrate import connect, migrate
-
-    with database(_settings()) as url, connect(url) as connection:
-        applied = migrate(connection)
-    click.echo(f"applied: {', '.join(applied)}" if applied else "nothing to do")
 
 
 def _settings() -> Settings:

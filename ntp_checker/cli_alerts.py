@@ -4,7 +4,9 @@ import asyncio
 import os
 import sys
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -17,9 +19,14 @@ from ntp_checker.errors import ConfigError, SendError, SendErrorKind
 from ntp_checker.logs import configure_logging
 from ntp_checker.model import AlertState
 
+if TYPE_CHECKING:  # the store is imported by the commands that need it: it takes a while
+    from ntp_checker.store.alert_reads import AlertShown
+
 _STYLES = {"critical": "bold red", "warning": "yellow"}
-#: Alerts on a terminal; more are on the page and in the API.
-MAX_ROWS = 200
+#: Alerts on a terminal, unless more are asked for.
+SHOWN = 200
+#: How long the database may take.
+_LIMIT_S = 30.0
 #: Into a pipe or a file no line is broken.
 _UNBOUND_WIDTH = 1_000
 
@@ -48,10 +55,18 @@ for _command in (ack, unack, silence, silences, unsilence):
 
 @alerts.command("list")
 @click.option("--all", "state", flag_value="all", help="Closed ones, too.")
-def list_alerts(state: str | None) -> None:
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1_000_000),
+    default=SHOWN,
+    show_default=True,
+    metavar="NUMBER",
+    help="Show so many at most.",
+)
+def list_alerts(state: str | None, limit: int) -> None:
     """The open alerts, worst first."""
     from ntp_checker.service import database
-    from ntp_checker.store.alert_reads import AlertFilter, read_alerts
+    from ntp_checker.store.alert_reads import AlertFilter, read_numbered, read_numbers
     from ntp_checker.store.pool import open_reader_pool
     from ntp_checker.store.reads import read_clock, reading
 
@@ -61,12 +76,25 @@ def list_alerts(state: str | None) -> None:
     with (
         database(settings) as url,
         open_reader_pool(url, max_size=1) as pool,
-        reading(pool, limit_s=10.0) as connection,
+        reading(pool, limit_s=_LIMIT_S) as connection,
     ):
-        found = read_alerts(connection, wanted, read_clock(connection), limit=MAX_ROWS)
+        numbers = read_numbers(connection, wanted)
+        now_at = read_clock(connection)
+        found = read_numbered(connection, numbers[:limit], now_at)
     if not found:
         click.echo("no alert is open" if state is None else "there was never an alert")
         return
+    Console(width=None if sys.stdout.isatty() else _UNBOUND_WIDTH).print(_table(found, now_at))
+    if len(numbers) > limit:
+        # Beside the table, whose lines are alerts also to a program.
+        click.echo(
+            f"{len(numbers) - limit} more: --limit {len(numbers)} shows them all,"
+            " as do /alerts and its CSV on the dashboard",
+            err=True,
+        )
+
+
+def _table(found: Sequence["AlertShown"], now_at: datetime) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in (
         "NO.",
@@ -83,7 +111,7 @@ def list_alerts(state: str | None) -> None:
         is_open = alert.state is AlertState.OPEN
         word = alert.severity.value if is_open else "closed"
         # Text, not str: what a host prints must not be taken for markup.
-        taken_on, silent_at = alert.acknowledgement, alert.silenced_until_at
+        taken_on, silent_at = alert.taken_on_at(now_at), alert.silenced_until_at
         table.add_row(
             str(alert.alert_id),
             Text(word.upper(), style=_STYLES[alert.severity] if is_open else "dim"),
@@ -94,7 +122,7 @@ def list_alerts(state: str | None) -> None:
             Text("" if silent_at is None else say_minute(silent_at)),
             Text(alert.reason),
         )
-    Console(width=None if sys.stdout.isatty() else _UNBOUND_WIDTH).print(table)
+    return table
 
 
 @alerts.command("test")

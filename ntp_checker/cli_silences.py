@@ -74,13 +74,15 @@ def ack(
     It is not reminded of, until it gets worse.
     """
     from ntp_checker.store.actions import acknowledge
+    from ntp_checker.store.reads import read_clock
 
     if until_at is not None and length is not None:
         raise click.UsageError("--until and --for contradict each other: leave one out")
     by = by or _login_name()
-    if length is not None:
-        until_at = datetime.now(UTC) + length
     with _acting() as connection:
+        if length is not None:
+            # By the clock that the end is held against, whatever this terminal's says.
+            until_at = read_clock(connection) + length
         acknowledge(connection, alert_id, by=by, note=note, until_at=until_at)
     until = "" if until_at is None else f" until {say_minute(until_at)}"
     click.echo(f"alert {alert_id}: acknowledged by {by}{until}")
@@ -142,24 +144,26 @@ def silence(
     Alerts open and close as ever; one that is still open at the end is told then.
     """
     from ntp_checker.store.actions import create_silence
+    from ntp_checker.store.reads import read_clock
 
     if (length is None) is (ends_at is None):
-        raise click.UsageError("an end is required: either --for or --until")
-    starts_at = starts_at or datetime.now(UTC)
-    wanted = NewSilence(
-        starts_at=starts_at,
-        ends_at=ends_at if ends_at is not None else starts_at + (length or timedelta()),
-        reason=why,
-        created_by=by or _login_name(),
-        host=host,
-        group=group,
-        code=None if code is None else ProblemCode(code),
-        subject=subject,
-        recurrence=recurs,
-        time_zone=zone,
-        is_for_everything=everything,
-    )
+        raise click.UsageError("an end is required: --for or --until, one of them")
+    by = by or _login_name()
     with _acting() as connection:
+        starts_at = starts_at or read_clock(connection)
+        wanted = NewSilence(
+            starts_at=starts_at,
+            ends_at=ends_at if ends_at is not None else starts_at + (length or timedelta()),
+            reason=why,
+            created_by=by,
+            host=host,
+            group=group,
+            code=None if code is None else ProblemCode(code),
+            subject=subject,
+            recurrence=recurs,
+            time_zone=zone,
+            is_for_everything=everything,
+        )
         silence_id = create_silence(connection, wanted)
     click.echo(
         f"silence {silence_id}: from {say_minute(wanted.starts_at)} to {say_minute(wanted.ends_at)}"
@@ -171,10 +175,13 @@ def silence(
 def silences(is_all: bool) -> None:
     """The silences that hold, and those to come."""
     from ntp_checker.store.actions import SilenceState, list_silences
+    from ntp_checker.store.reads import read_clock
 
     with _acting() as connection:
-        found = list_silences(connection, datetime.now(UTC), limit=MAX_ROWS)
-    shown = [one for one in found if is_all or one.state is not SilenceState.EXPIRED]
+        # What is over comes last; one more than is shown tells whether there is another.
+        found = list_silences(connection, read_clock(connection), limit=MAX_ROWS + 1)
+    wanted = [one for one in found if is_all or one.state is not SilenceState.EXPIRED]
+    shown = wanted[:MAX_ROWS]
     if not shown:
         click.echo("there was never a silence" if is_all else "no silence holds or is to come")
         return
@@ -193,6 +200,8 @@ def silences(is_all: bool) -> None:
             Text(one.reason),
         )
     Console(width=None if sys.stdout.isatty() else _UNBOUND_WIDTH).print(table)
+    if len(wanted) > MAX_ROWS:
+        click.echo("there are more: /silences on the dashboard has them all", err=True)
 
 
 @click.command("unsilence")

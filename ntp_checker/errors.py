@@ -61,6 +61,10 @@ class StoreError(NtpCheckerError):
     """PostgreSQL or the spool could not do it; ends in the writer's loop or in the page's 503."""
 
 
+class DatabaseAway(StoreError):
+    """No connection to PostgreSQL; the text names the setting."""
+
+
 class SchemaMismatch(StoreError):
     """The database's schema is older or newer than this code; the text names the command."""
 
@@ -101,3 +105,11 @@ class SendError(NtpCheckerError):
         self.detail = detail  #: one sentence for people; control characters removed
         self.kind = kind
         self.retry_after_s = retry_after_s  #: the provider's own wish; None if it has none
+
+
+class PartlyTaken(SendError):
+    """Some of a message's recipients have it; the others are to be tried again, alone."""
+
+    def __init__(self, detail: str, *, is_news: bool) -> None:
+        super().__init__(detail, SendErrorKind.RETRY)
+        self.is_news = is_news  #: somebody took it in this attempt, so the channel works

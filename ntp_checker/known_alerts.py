@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pydantic import TypeAdapter, ValidationError
 
+from ntp_checker.heard import Told
 from ntp_checker.model import Alert, SilenceRule
-from ntp_checker.routing import Told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,7 +92,8 @@ async def advance_own(
         StorableSample(host_id=FLEET_ID, lease_epoch=epoch or 0, judged=_as_look(one, ours))
         for one in rounds
     ]
-    made = advance_host(FLEET_ID, samples, state, own_policy(alerting.policy))
+    own = replace(alerting, policy=own_policy(alerting.policy))
+    made = advance_host(FLEET_ID, samples, state, own)
     if epoch is not None:
         others = {key: one for key, one in found.live.items() if not ours.has(key)}
         ended = close_all(await _left(conn, others), rounds[-1].at, NO_LONGER_WATCHED)

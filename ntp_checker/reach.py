@@ -8,6 +8,8 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 #: NAT64 (RFC 6052): the last 32 bits are an IPv4 address.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+#: Cloud metadata services that are not link-local: Azure's, which looks public, and AWS's by IPv6.
+_METADATA = frozenset(map(ipaddress.ip_address, ("168.63.129.16", "fd00:ec2::254")))
 
 
 class Reach(Enum):
@@ -20,10 +22,12 @@ class Reach(Enum):
 def is_allowed(address: IpAddress, reach: Reach) -> bool:
     """Whether a channel may talk to this address.
 
-    Link-local, multicast and unspecified addresses never: cloud metadata services are there, and
-    nobody's webhook.
+    Link-local, multicast and unspecified addresses and cloud metadata services never: nobody's
+    webhook is there.
     """
     address = _embedded(address)
+    if address in _METADATA:
+        return False
     if address.is_link_local or address.is_multicast or address.is_unspecified:
         return False
     if reach is Reach.INWARD_TOO:

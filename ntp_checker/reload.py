@@ -18,6 +18,7 @@ NEEDS_RESTART = (
     "database_read_url",
     "embedded",
     "data_dir",
+    "spool_max_mib",
     "listen",
     "metrics_listen",
     "public_url",
@@ -71,6 +72,9 @@ async def take_over(new: Settings, checker: Checker, watch: Watch) -> None:
         if name not in PATHS and _value(new, name) != _value(old, name)
     ]
     later = [name for name in changed if name in NEEDS_RESTART and not _is_followed(name, old, new)]
+    if "channels" in later and "routes" in changed:
+        # The new ones may lead to channels that nobody serves before the restart.
+        later.append("routes")
     if later:
         log.warning("settings changed that take effect at the next start only", settings=later)
         kept = [name for name in (*later, *PATHS) if name.removesuffix("_path") in later]

@@ -39,14 +39,14 @@ async def roll_up_all(pool: CheckerPool) -> None:
 
 
 async def run_rollups(
-    pool: CheckerPool, stop: asyncio.Event, on_done: Callable[[], None] = lambda: None
+    pool: CheckerPool, stop: asyncio.Event, on_done: Callable[[str], None] = lambda _tier: None
 ) -> None:
-    """Keeps all tiers current until `stop`; says once when it can't.
+    """Keeps all tiers current until `stop`; says once of each when it can't.
 
-    `on_done` is called after each run that ended well.
+    `on_done` is called with the tier's name after each run that ended well.
     """
     due_s = dict.fromkeys(TIERS, 0.0)
-    has_failed = False
+    failing: set[Tier] = set()
     while not stop.is_set():
         tier = min(due_s, key=due_s.__getitem__)
         await _pause(stop, due_s[tier] - time.monotonic())
@@ -55,13 +55,13 @@ async def run_rollups(
         try:
             has_more = await roll_up(pool, tier)
             pause_s = 0.0 if has_more else tier.width.total_seconds() / RUNS_PER_BUCKET
-            has_failed = False
-            on_done()
+            failing.discard(tier)
+            on_done(tier.name)
         except StoreError as err:
             pause_s = RETRY_S
-            if not has_failed:
-                log.warning("rollups could not be computed", reason=str(err))
-            has_failed = True
+            if tier not in failing:
+                log.warning("rollups could not be computed", tier=tier.name, reason=str(err))
+            failing.add(tier)
         due_s[tier] = time.monotonic() + pause_s
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
+from ntp_checker.heard import ENDINGS, Told
 from ntp_checker.model import (
     CHECKER,
     Alert,
@@ -57,8 +58,6 @@ _GPS_CODES = frozenset(
 )
 #: Of chronyd's codes those that its death does not explain.
 _NOT_CHRONYD = frozenset({ProblemCode.CHRONYD_DOWN, ProblemCode.GPS_UNAVAILABLE}) | _GPS_CODES
-#: Those that were told are told the end, by the same ways.
-_ENDINGS = frozenset({TransitionKind.EASED, TransitionKind.RESOLVED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +81,6 @@ class Audience:
     unseen_hold: Hold | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """A channel that heard, or is about to hear, of an alert."""
-
-    until_at: datetime | None = (
-        None  #: its last notification still waits for this; None: it is gone
-    )
-    group_key: str = ""  #: of the one that waits
-
-
 def notifications_of(
     transition: Transition,
     audience: Audience,
@@ -106,15 +95,12 @@ def notifications_of(
     """
     if transition.is_quiet or transition.kind is TransitionKind.ACKNOWLEDGED:
         return []
-    if transition.kind in _ENDINGS:
+    if transition.kind in ENDINGS:
         return [_ending(transition, audience, channel, told[channel]) for channel in sorted(told)]
     suppressed_by = _silenced_by(transition.key, audience) or inhibited_by
     found = []
     for channel, deferred_until_at in sorted(_ways(transition, audience)):
-        group_key, waits_until_at = _moment(transition, audience)
-        if deferred_until_at is not None:
-            group_key = f"group {audience.group or ''}"
-            waits_until_at = max(deferred_until_at, waits_until_at or deferred_until_at)
+        group_key, waits_until_at = _moment(transition, audience, deferred_until_at)
         found.append(
             Notification(
                 event_id=transition.event_id,
@@ -127,9 +113,22 @@ def notifications_of(
     return found
 
 
+def ways_of(
+    transition: Transition, routes: Sequence[Route], group: str | None, at: datetime
+) -> dict[str, datetime | None]:
+    """The channels that these routes name for it, each with when it may be told; None: at once."""
+    return dict(_ways(transition, Audience(routes=routes, silences=(), group=group, at=at)))
+
+
 def _ending(transition: Transition, audience: Audience, channel: str, told: Told) -> Notification:
-    """The end goes with what it ends, where that still waits: one message says both."""
-    group_key, waits_until_at = _moment(transition, audience)
+    """The end goes with what it ends, where that still waits: one message says both.
+
+    Else it is as urgent as the worst that was told there.
+    """
+    deferred_until_at = None
+    if not told.is_critical:
+        deferred_until_at = _end_deferred_until(transition, audience, channel)
+    group_key, waits_until_at = _moment(transition, audience, deferred_until_at)
     if told.until_at is not None:
         group_key, waits_until_at = told.group_key, told.until_at
     return Notification(
@@ -140,8 +139,41 @@ def _ending(transition: Transition, audience: Audience, channel: str, told: Told
     )
 
 
-def _moment(transition: Transition, audience: Audience) -> tuple[str, datetime | None]:
+def _end_deferred_until(
+    transition: Transition, audience: Audience, channel: str
+) -> datetime | None:
+    """When a channel that was told of a warning is told its end; None: at once.
+
+    By the routes that tell it of warnings, or have it stand in; without one there are no hours.
+    """
+    warning = replace(transition, severity=Severity.WARNING)
+    openings = [
+        None if route.hours is None else next_open(route.hours, audience.at)
+        for route in _routes_of(warning, audience)
+        if channel in (*route.channels, *route.fallback)
+    ]
+    known = [at for at in openings if at is not None]
+    return min(known) if known and len(known) == len(openings) else None
+
+
+def _moment(
+    transition: Transition, audience: Audience, deferred_until_at: datetime | None
+) -> tuple[str, datetime | None]:
     """What shares a message with it, and from when on that goes; None: at once.
+
+    What hours defer shares one with its group's.
+    """
+    group_key, waits_until_at = _undeferred_moment(transition, audience)
+    if deferred_until_at is None:
+        return group_key, waits_until_at
+    return (
+        f"group {audience.group or ''}",
+        max(deferred_until_at, waits_until_at or deferred_until_at),
+    )
+
+
+def _undeferred_moment(transition: Transition, audience: Audience) -> tuple[str, datetime | None]:
+    """The same without hours.
 
     An alert has messages, and a thread, of its own, unless many wait for the same moment. The
     checker's own are few, and may be what the many are about.

@@ -31,6 +31,7 @@ from ntp_checker.store.conninfo import AnyUrl
 from ntp_checker.store.migrate import init_or_check
 from ntp_checker.store.partitions import PartitionOutcome
 from ntp_checker.store.pool import CLOSE_S, CheckerPool, open_checker_pool
+from ntp_checker.store.rollups import TIERS
 from ntp_checker.store.spool import Spool
 from ntp_checker.telling import make_telling, open_channels
 from ntp_checker.watch import Watch, make_probe
@@ -251,7 +252,7 @@ async def open_checker(settings: Settings, url: AnyUrl) -> AsyncIterator[Checker
         raise ConfigError(
             f"{variable_of('data_dir')}: can't make {settings.data_dir}: {error.strerror}"
         ) from error
-    spool = Spool(settings.data_dir / "spool.sqlite")
+    spool = Spool(settings.data_dir / "spool.sqlite", max_bytes=settings.spool_max_bytes)
     try:
         pool = await open_checker_pool(url)
         try:
@@ -269,7 +270,9 @@ def _make_checker(settings: Settings, url: AnyUrl, spool: Spool, pool: CheckerPo
         return checker.alerting_now
 
     metrics = CheckerMetrics(
-        version=__version__, channels=[channel.name for channel in settings.channels]
+        version=__version__,
+        channels=[channel.name for channel in settings.channels],
+        tiers=[tier.name for tier in TIERS],
     )
     clock = Clock()
     telling = make_telling(

@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 from ntp_checker.errors import ActionRefused
 from ntp_checker.message.clean import clean_line
 from ntp_checker.model import NewSilence
-from ntp_checker.recurrence import check_rule
+from ntp_checker.recurrence import check_rule, is_over
 
 #: Longer is not a silence but a limit, or a host, to be changed in the settings.
 MAX_LENGTH = timedelta(days=366)
 #: The same of one time of a recurring silence.
 MAX_OCCURRENCE = timedelta(days=7)
+#: What recurs may have begun so long ago, so that its times can be counted from then.
+MAX_BEGUN = timedelta(days=366)
 MAX_REASON_CHARS = 500
 MAX_NAME_CHARS = 100
 MAX_PART_CHARS = 255  #: of a host, a group or a subject
@@ -60,12 +62,24 @@ def check_silence(wanted: NewSilence, now_at: datetime) -> NewSilence:
         raise ActionRefused(f"each time lasts {days} days at most", field="ends_at")
     if not wanted.time_zone:
         raise ActionRefused("say whose wall clock it recurs by", field="time_zone")
+    if wanted.starts_at < now_at - MAX_BEGUN:
+        days = MAX_BEGUN.days
+        raise ActionRefused(
+            f"it begins more than {days} days ago: begin it later", field="starts_at"
+        )
+    _check_recurrence(wanted, wanted.recurrence, wanted.time_zone, now_at)
+    return wanted
+
+
+def _check_recurrence(wanted: NewSilence, rule: str, zone: str, now_at: datetime) -> None:
     try:
-        check_rule(wanted.recurrence, wanted.time_zone, wanted.starts_at)
+        check_rule(rule, zone, wanted.starts_at)
+        is_past = is_over(rule, zone, wanted.starts_at, wanted.ends_at, now_at)
     except ValueError as error:
         field = "time_zone" if "time zone" in str(error) else "recurrence"
         raise ActionRefused(str(error), field=field) from error
-    return wanted
+    if is_past:
+        raise ActionRefused("the last of its times is past already", field="recurrence")
 
 
 def _read_part(field: str, text: str | None) -> str | None:

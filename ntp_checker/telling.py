@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 
@@ -14,10 +14,20 @@ from ntp_checker.notes import Note
 from ntp_checker.notify.channel import Channel
 from ntp_checker.notify.opening import open_channel
 from ntp_checker.notify.ses import make_ses_client
-from ntp_checker.outbox import Compose, DatabaseOutbox, Fallbacks, OnTried, Outbox, Waiting
+from ntp_checker.outbox import (
+    Compose,
+    DatabaseOutbox,
+    Fallbacks,
+    Heirs,
+    OnTried,
+    Outbox,
+    Waiting,
+)
 from ntp_checker.outbox.waiting import D
+from ntp_checker.routing import ways_of
 from ntp_checker.standby import ComposeNoted, SpoolOutbox, Standby, read_noted_details
 from ntp_checker.store.clock import read_clock
+from ntp_checker.store.first_tellings import read_first_tellings
 from ntp_checker.store.notice_details import HostDetails, read_details
 from ntp_checker.store.notifications import Claimed
 from ntp_checker.store.pool import CheckerConnection, CheckerPool
@@ -31,6 +41,7 @@ def alerting_of(settings: Settings, hosts: Sequence[Host]) -> Alerting:
         routes=settings.routes,
         interval_s=settings.interval_s,
         group_of={host.name: host.group for host in hosts if host.group is not None},
+        host_settings={host.name: host for host in hosts},
     )
 
 
@@ -75,7 +86,7 @@ def make_telling(
     `alerting`, `targets` (of those watched, by name) and `away_s` say what is in force.
     """
     noted = SpoolOutbox(spool, make_compose_noted(settings, spool, now, targets), now)
-    spool_outbox = _outbox(noted, channels, settings, alerting, on_tried)
+    spool_outbox = _outbox(noted, channels, settings, alerting, now, on_tried)
     standby = Standby(
         spool,
         noted,
@@ -89,7 +100,7 @@ def make_telling(
         pool, make_compose(settings), owner=spool.owner, is_open=standby.lets_database_tell
     )
     return Telling(
-        outbox=_outbox(stored, channels, settings, alerting, on_tried),
+        outbox=_outbox(stored, channels, settings, alerting, now, on_tried),
         spool_outbox=spool_outbox,
         standby=standby,
     )
@@ -100,6 +111,7 @@ def _outbox(
     channels: Mapping[str, Channel],
     settings: Settings,
     alerting: Callable[[], Alerting],
+    now: Callable[[], datetime],
     on_tried: OnTried,
 ) -> Outbox[D]:
     return Outbox(
@@ -107,6 +119,7 @@ def _outbox(
         channels,
         messages_per_s={one.name: one.messages_per_s for one in settings.channels},
         fallbacks_of=_fallbacks(alerting),
+        heirs_of=_heirs(alerting, now),
         on_tried=on_tried,
     )
 
@@ -118,8 +131,15 @@ def make_compose(settings: Settings) -> Compose:
         conn: CheckerConnection, claimed: Sequence[Claimed]
     ) -> OutgoingMessage:
         details = await read_details(conn, claimed)
+        tellings = await read_first_tellings(conn, claimed)
         return compose(
-            [_notice(one, details.get(one.host_id)) for one in claimed],
+            [
+                replace(
+                    _notice(one, details.get(one.host_id)),
+                    told_first=tellings.get(one.transition.event_id),
+                )
+                for one in claimed
+            ],
             public_url=settings.public_url,
             now=await read_clock(conn),
         )
@@ -175,3 +195,12 @@ def _fallbacks(alerting: Callable[[], Alerting]) -> Fallbacks:
         ]
 
     return fallbacks_of
+
+
+def _heirs(alerting: Callable[[], Alerting], now: Callable[[], datetime]) -> Heirs:
+    """The channels that the routes in force give an alert."""
+
+    def heirs_of(claimed: Due) -> Mapping[str, datetime | None]:
+        return ways_of(claimed.transition, alerting().routes, claimed.group, now())
+
+    return heirs_of

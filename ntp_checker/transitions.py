@@ -1,4 +1,4 @@
-"""How a change of an alert is told: its transition, flapping, rest, reminders. Pure."""
+"""How a change of an alert is told: its transition, flapping, rest, reminders, who took it on. Pure."""
 
 import json
 from dataclasses import replace
@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 from ntp_checker.model import (
+    Acknowledgement,
     Alert,
     AlertKey,
     AlertPolicy,
@@ -171,6 +172,34 @@ def told_at_last(alert: Alert, slot_at: datetime) -> Step | None:
     alert = replace(alert, reminded_at=slot_at)
     reason = f"was silenced, or explained by another alert, until now; still open: {alert.reason}"
     return told(alert, TransitionKind.REMINDED, slot_at, reason)
+
+
+def acknowledge(alert: Alert, acknowledgement: Acknowledgement) -> tuple[Alert, Transition]:
+    """The alert with someone who has taken it on, in place of whoever had.
+
+    Until `until_at` it is not reminded of and its easing is quiet; worsening ends that.
+    Raises ValueError for an alert that is not open.
+    """
+    if alert.state is not AlertState.OPEN:
+        raise ValueError(f"{alert.key.code} is {alert.state}: only an open alert is acknowledged")
+    until_at = acknowledgement.until_at
+    until = "" if until_at is None else f" until {until_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    note = f": {acknowledgement.note}" if acknowledgement.note else ""
+    alert = replace(alert, acknowledgement=acknowledgement)
+    reason = f"taken on by {acknowledgement.by}{until}{note}"
+    return told(alert, TransitionKind.ACKNOWLEDGED, acknowledgement.at, reason)
+
+
+def give_back(alert: Alert, by: str, at: datetime) -> tuple[Alert, Transition]:
+    """The alert with an acknowledgement that holds until now: it is reminded of again.
+
+    Raises ValueError where nobody has it.
+    """
+    taken_on = alert.acknowledgement
+    if taken_on is None or alert.state is not AlertState.OPEN or not is_acknowledged(alert, at):
+        raise ValueError(f"nobody has {alert.key.code}: there is nothing to take back")
+    alert = replace(alert, acknowledgement=replace(taken_on, until_at=at))
+    return told(alert, TransitionKind.ACKNOWLEDGED, at, f"given back by {by}, reminders go on")
 
 
 def _is_for_telling(alert: Alert, slot_at: datetime) -> bool:

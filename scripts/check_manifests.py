@@ -6,7 +6,6 @@ It reads the result as every supported Kubernetes would, custom resources by the
 schemas, and lets checkov look for what a hardened cluster would refuse. Needs the network once.
 """
 
-import itertools
 import json
 import os
 import shutil
@@ -21,20 +20,26 @@ from typing import Any
 import yaml
 
 from scripts.build_assets import node_command, npm_command
-from scripts.manifest_effects import EFFECTS, EXCLUSIVE, certificate_mistakes, mistakes_in
+from scripts.manifest_effects import (
+    EFFECTS,
+    certificate_mistakes,
+    general_mistakes,
+    mistakes_in,
+    namespace_mistakes,
+)
+from scripts.manifest_renderings import (
+    DOCUMENTED,
+    ENVIRONMENTS,
+    ROOT,
+    component_names,
+    render_all,
+    render_pairs,
+)
 from tests.rig.packages import PartMissingError
 from tests.rig.parts import find_part
 
-ROOT = Path(__file__).resolve().parent.parent
-COMPONENTS = ROOT / "deploy" / "components"
-#: An installation each, as the pipeline deploys them.
-ENVIRONMENTS = ROOT / "deploy" / "environments"
 SCHEMAS = ROOT / "deploy" / "schemas"
 CACHE = ROOT / ".cache"
-#: What an overlay calls the checkout that it lies beside.
-CHECKOUT = "ntp-checker"
-#: The overlay of the operations guide.
-DOCUMENTED = "my-cluster"
 KUBERNETES_VERSIONS = tuple(f"1.{minor}" for minor in range(29, 38))
 #: Read by their projects' own schemas instead.
 CUSTOM_GROUPS = (
@@ -45,6 +50,10 @@ CUSTOM_GROUPS = (
     "monitoring.coreos.com/",
     "postgresql.cnpg.io/",
 )
+#: Of its volume, the spool's file at most: its write-ahead log takes 150 MiB with 1,000 hosts while
+#: samples are thinned out (benchmarks/bench_spool.py).
+SPOOL_OF_VOLUME = 0.8
+SPOOL_DEFAULT_MIB = 8_192
 #: What checkov finds and we mean so, with the reason.
 EXCEPTIONS = {
     "CKV_K8S_11": "a CPU limit throttles looks for nothing; requests divide the CPU fairly",
@@ -72,6 +81,7 @@ def main() -> int:
             mistakes += [*effect_mistakes(rendered), *effect_mistakes(pairs)]
             mistakes += [*kubernetes_mistakes(files), *custom_mistakes(files)]
             mistakes += checkov_mistakes(files)
+            mistakes += spool_mistakes(files)
     mistakes += schema_mistakes()
     for line in mistakes:
         print(line, file=sys.stderr)
@@ -83,38 +93,9 @@ def main() -> int:
     return int(bool(mistakes))
 
 
-def render_all(kustomize: Path, folder: Path) -> Iterator[tuple[str, Path | str]]:
-    """Each rendering's name with its file, or with what kustomize has against it."""
-    yield "root", _render(kustomize, ROOT, folder / "root.yaml")
-    for name in ("cert-manager", "monitoring"):
-        yield name, _render(kustomize, ROOT / "deploy" / name, folder / f"{name}.yaml")
-    for component in _component_names():
-        yield component, _render_overlay(kustomize, folder, [component])
-    (folder / CHECKOUT).symlink_to(ROOT)
-    yield DOCUMENTED, _render_beside(kustomize, folder, DOCUMENTED, documented_overlay())
-    for environment in sorted(ENVIRONMENTS.iterdir()):
-        text = (environment / "kustomization.yaml").read_text()
-        yield environment.name, _render_beside(kustomize, folder, environment.name, text)
-
-
-def render_pairs(kustomize: Path, folder: Path) -> Iterator[tuple[str, Path | str]]:
-    """As render_all: two components each, in both orders, named `first,second`."""
-    for pair in itertools.permutations(_component_names(), 2):
-        if frozenset(pair) not in EXCLUSIVE:
-            yield ",".join(pair), _render_overlay(kustomize, folder, pair)
-
-
-def documented_overlay() -> str:
-    """The overlay that the operations guide shows."""
-    lines = (ROOT / "docs" / "operations.md").read_text().splitlines()
-    start = lines.index(f"    # {DOCUMENTED}/kustomization.yaml")
-    block = itertools.takewhile(lambda line: line.startswith("    "), lines[start:])
-    return "\n".join(line.removeprefix("    ") for line in block)
-
-
 def effect_mistakes(rendered: Mapping[str, Path | str]) -> Iterator[str]:
     """What a rendering lacks of what its components are for; their names are its name."""
-    for unknown in set(_component_names()) ^ set(EFFECTS):
+    for unknown in set(component_names()) ^ set(EFFECTS):
         yield f"component {unknown}: say in manifest_effects.py what it does"
     for name, path in rendered.items():
         if isinstance(path, str):
@@ -127,46 +108,8 @@ def effect_mistakes(rendered: Mapping[str, Path | str]) -> Iterator[str]:
             ours = [*resources, *_resources([ROOT / "ingress.yaml"])]
             yield from (f"{name}: {line}" for line in certificate_mistakes(ours))
         elif name == DOCUMENTED or (ENVIRONMENTS / name).is_dir():
-            yield from (f"{name}: {line}" for line in mistakes_in(["hardened"], resources))
-
-
-def _component_names() -> list[str]:
-    return sorted(path.name for path in COMPONENTS.iterdir())
-
-
-def _render_overlay(kustomize: Path, folder: Path, components: Sequence[str]) -> Path | str:
-    """An overlay with these; it says the namespace itself where `hardened` is not the last."""
-    name = ",".join(components)
-    place = folder / name
-    place.mkdir()
-    root = os.path.relpath(ROOT, place.resolve())
-    kustomization: dict[str, Any] = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "resources": [root],
-        "components": [f"{root}/deploy/components/{component}" for component in components],
-    }
-    if "hardened" in components[:-1]:
-        kustomization["namespace"] = "elsewhere"
-    (place / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-    return _render(kustomize, place, folder / f"{name}.yaml")
-
-
-def _render_beside(kustomize: Path, folder: Path, name: str, kustomization: str) -> Path | str:
-    """A folder that lies beside the checkout, as an installation's own does."""
-    (folder / name).mkdir()
-    (folder / name / "kustomization.yaml").write_text(kustomization)
-    return _render(kustomize, folder / name, folder / f"{name}.yaml")
-
-
-def _render(kustomize: Path, place: Path, target: Path) -> Path | str:
-    built = subprocess.run(
-        [str(kustomize), "build", str(place)], capture_output=True, text=True, check=False
-    )
-    if built.returncode:
-        return f"kustomize build {place.name}: {built.stderr.strip()}"
-    target.write_text(built.stdout)
-    return target
+            yield from (f"{name}: {line}" for line in namespace_mistakes(resources))
+            yield from (f"{name}: {line}" for line in general_mistakes(resources))
 
 
 def kubernetes_mistakes(files: Sequence[Path]) -> Iterator[str]:
@@ -214,6 +157,38 @@ def custom_mistakes(files: Sequence[Path]) -> list[str]:
         check=False,
     )
     return [*told.stdout.splitlines(), *told.stderr.splitlines()] if told.returncode else []
+
+
+def spool_mistakes(files: Sequence[Path]) -> Iterator[str]:
+    """Checkers whose spool may grow until its volume is too full: then the kubelet ends the pod."""
+    for resource in _resources(files):
+        spec = resource.get("spec", {})
+        pod = spec.get("template", {}).get("spec", {})
+        for container in pod.get("containers", ()):
+            if container["name"] != "checker":
+                continue
+            env = {one["name"]: one.get("value", "") for one in container.get("env", ())}
+            cap_mib = int(env.get("NTP_CHECKER_SPOOL_MAX_MIB", SPOOL_DEFAULT_MIB))
+            sizes = [
+                volume["emptyDir"].get("sizeLimit")
+                for volume in pod.get("volumes", ())
+                if volume["name"] == "spool" and "emptyDir" in volume
+            ] + [
+                claim["spec"]["resources"]["requests"]["storage"]
+                for claim in spec.get("volumeClaimTemplates", ())
+                if claim["metadata"]["name"] == "spool"
+            ]
+            where = f"{resource['kind']} {resource['metadata']['name']}: the spool"
+            if not sizes:
+                yield f"{where} has no volume"
+            for size in sizes:
+                if size is not None and cap_mib > SPOOL_OF_VOLUME * _mib(size):
+                    yield f"{where} may take {cap_mib} MiB of {size}, its log comes on top"
+
+
+def _mib(quantity: str) -> float:
+    units = {"Mi": 1, "Gi": 1024, "Ti": 1024**2}
+    return float(quantity[:-2]) * units[quantity[-2:]]
 
 
 def _resources(files: Sequence[Path]) -> Iterator[dict[str, Any]]:

@@ -25,12 +25,15 @@ _DATABASE_FOLDER = "/run/secrets/database"
 
 def mistakes_in(components: Sequence[str], resources: Sequence[Resource]) -> Iterator[str]:
     """What the rendering of these components lacks or has too much."""
-    yield from _general_mistakes(resources)
+    yield from general_mistakes(resources)
     if "hardened" in components:
         yield from namespace_mistakes(resources)
-    for component in components:
-        for mistake in EFFECTS[component](resources):
-            yield f"{component}: {mistake}"
+    for component, effect in EFFECTS.items():
+        mistakes = list(effect(resources))
+        if component in components:
+            yield from (f"{component}: {mistake}" for mistake in mistakes)
+        elif not mistakes and frozenset({component, "hardened"}) not in EXCLUSIVE:
+            yield f"{component}: is there without being listed"
 
 
 def namespace_mistakes(resources: Sequence[Resource]) -> Iterator[str]:
@@ -59,7 +62,8 @@ def certificate_mistakes(resources: Sequence[Resource]) -> Iterator[str]:
                 yield f"{other} and {_title(ingress)} both make the Secret {entry['secretName']}"
 
 
-def _general_mistakes(resources: Sequence[Resource]) -> Iterator[str]:
+def general_mistakes(resources: Sequence[Resource]) -> Iterator[str]:
+    """What no rendering of ours may have: a second checker, two who count or fill the same, lost mounts."""
     yield from certificate_mistakes(resources)
     for name in ("ntp-checker", "ntp-dashboard"):
         found = [one["kind"] for one in _workloads(resources) if one["metadata"]["name"] == name]
@@ -104,7 +108,10 @@ def _admitted(policy: Resource) -> set[str]:
 
 
 def _hardened(resources: Sequence[Resource]) -> Iterator[str]:
-    for found in (one for one in resources if one["kind"] == "Namespace"):
+    namespaces = [one for one in resources if one["kind"] == "Namespace"]
+    if not namespaces:
+        yield "no Namespace"
+    for found in namespaces:
         if found["metadata"]["labels"].get("pod-security.kubernetes.io/enforce") != "restricted":
             yield f"{_title(found)} does not enforce `restricted`"
     yield from _network_policies(resources)

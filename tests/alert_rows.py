@@ -30,6 +30,15 @@ _ADD_NOTIFICATION = """
 INSERT INTO metrics.notification (event_id, channel, state, attempts, message_id, error_text)
 VALUES (%s, %s, %s, 1, %s, %s)
 """
+_ADD_MANY = """
+INSERT INTO metrics.alert (host_id, code, state, severity, first_bad_slot_at, last_slot_at, opened_at,
+                           closed_at, last_ordinal, reason, lease_epoch)
+SELECT host_id, 'offset_high', 'closed', 'critical', at, at, at, at + interval '1 minute', 1, %(reason)s, 1
+  FROM metrics.host,
+       generate_series(1, %(alerts)s) AS number,
+       LATERAL (SELECT %(began_at)s::timestamptz - number * interval '1 minute') AS begun (at)
+ WHERE name = %(host)s
+"""
 #: When the first of them began, unless said otherwise.
 BEGAN_AT = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=2)
 
@@ -91,3 +100,13 @@ def add_alert(conn: psycopg.Connection[tuple[Any, ...]], row: AlertRow, *notices
         )
     conn.commit()
     return int(alert_id)
+
+
+def add_many(
+    conn: psycopg.Connection[tuple[Any, ...]], host: str, alerts: int, *, reason: str = "x"
+) -> None:
+    """So many that are closed, a minute apart, of which nobody was told. The host must be there."""
+    conn.execute(
+        _ADD_MANY, {"host": host, "alerts": alerts, "reason": reason, "began_at": BEGAN_AT}
+    )
+    conn.commit()

@@ -11,6 +11,7 @@ from ntp_checker.model import (
     AlertKey,
     AlertPolicy,
     FailureKind,
+    Host,
     JudgedSample,
     Judgement,
     ProblemCode,
@@ -69,6 +70,7 @@ class WatchedHost:
     recent: dict[AlertKey, Alert] = field(default_factory=dict)
     at: datetime = NOW
     transitions: list[Transition] = field(default_factory=list)
+    settings: Host | None = None  #: as of now; None: nothing is switched off
 
     def look(
         self, *judgements: Judgement, sample: Sample = SAMPLE, after: timedelta = INTERVAL
@@ -79,7 +81,7 @@ class WatchedHost:
         return self.take(empty_slot("ntp1", self.at + after, FailureKind.MISSED, "not looked at"))
 
     def take(self, sample: JudgedSample) -> Advance:
-        made = advance(self.live, self.recent, sample, self.policy)
+        made = advance(self.live, self.recent, sample, self.policy, self.settings)
         settle(self.live, self.recent, made)
         self.at = max(self.at, sample.sample.slot_at)
         self.transitions += made.transitions

@@ -17,6 +17,7 @@ from ntp_checker.metrics import (
 )
 from ntp_checker.model import FailureKind, Host, JudgedSample, Part, Sample, Severity
 from ntp_checker.rules.verdict import judge
+from ntp_checker.store.rollups import TIERS
 from tests.made_samples import gps_report, with_failure, with_gps, with_tracking
 
 #: A family that the process's own collector makes; the library documents it.
@@ -56,7 +57,7 @@ def judged(sample: Sample) -> JudgedSample:
 
 def full_checker_metrics() -> CheckerMetrics:
     """Everything has happened once."""
-    metrics = CheckerMetrics(version="9.8.7", channels=["ses"])
+    metrics = CheckerMetrics(version="9.8.7", channels=["ses"], tiers=[tier.name for tier in TIERS])
     metrics.watch([Host(name="ntp1", address="192.0.2.1", group="lab")])
     metrics.looked(judged(with_failure(Part.TRACKING, FailureKind.DEADLINE)))
     metrics.looked(judged(with_tracking(system_offset_s=0.25)))
@@ -66,7 +67,7 @@ def full_checker_metrics() -> CheckerMetrics:
     metrics.written(2)
     metrics.delivered("ses", Delivery.ACCEPTED)
     metrics.settings_taken()
-    metrics.rolled_up()
+    metrics.rolled_up("5m")
     metrics.maintained()
     metrics.clock_followed(0.002)
     metrics.database_said(

@@ -54,6 +54,9 @@ class Dashboard:
             "other scheme": {"Authorization": "Digest username=ada"},
             "foreign bearer": bearer("eyJhbGciOiJub25lIn0.e30."),
             "made-up token": bearer(MADE_UP),
+            "half a token": bearer(MADE_UP[:-1]),
+            "token without its prefix": bearer(MADE_UP.removeprefix("ntpc_")),
+            "no token": {"Authorization": "Bearer"},
             "ada": basic("ada", ADAS_PASSWORD),
             "bob": basic("bob", BOBS_PASSWORD),
         }

@@ -13,6 +13,7 @@ from ntp_checker.config.channels import (
     wanted_of,
 )
 from ntp_checker.config.routes import POLICY_RANGES, TOLD_SEVERITIES, WEEKDAYS, WHOLE_NUMBERS
+from ntp_checker.config.ses_tags import MAX_TAGS, OWN_TAGS, TAG_PATTERN
 from ntp_checker.model import ChannelKind, ProblemCode, SmtpSecurity
 
 _TEXT = {"type": "string", "minLength": 1}
@@ -30,6 +31,13 @@ _CHANNEL_FIELDS: dict[str, Any] = {
         "maxItems": MAX_RECIPIENTS,
         "items": _TEXT,
         "description": "Recipients of the mails.",
+    },
+    "tags": {
+        "type": "object",
+        "maxProperties": MAX_TAGS,
+        "propertyNames": {"pattern": f"^{TAG_PATTERN}$", "not": {"enum": list(OWN_TAGS)}},
+        "additionalProperties": {**_TEXT, "pattern": f"^{TAG_PATTERN}$"},
+        "description": "Put on each mail's events, beside severity and state.",
     },
     "port": {"type": "integer", "minimum": 1, "maximum": MAX_PORT, "default": SMTP_PORT},
     "security": {"enum": [one.value for one in SmtpSecurity], "default": "starttls"},

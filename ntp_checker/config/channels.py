@@ -8,6 +8,7 @@ from ntp_checker.config.addresses import check_address, check_count, split_addre
 from ntp_checker.config.document import Node
 from ntp_checker.config.environment import read_secret, why
 from ntp_checker.config.mistakes import shown
+from ntp_checker.config.ses_tags import read_tags
 from ntp_checker.config.values import Reader
 from ntp_checker.model import ChannelKind, ChannelSettings, SmtpSecurity
 from ntp_checker.reach import Reach, find_inside, is_allowed
@@ -31,7 +32,7 @@ _WANTED = {
     ChannelKind.APPRISE: ("urls",),
 }
 _MORE = {
-    ChannelKind.SES: ("configuration_set",),
+    ChannelKind.SES: ("configuration_set", "tags"),
     ChannelKind.SMTP: ("port", "security", "user", "password"),
     ChannelKind.WEBHOOK: ("secret", "allow_private"),
     ChannelKind.SLACK: ("allow_private",),
@@ -125,6 +126,7 @@ def _read_channel(reader: Reader, node: Node, key: str, name: str) -> ChannelSet
         sender=_read_sender(reader, nodes, key),
         recipients=_read_recipients(reader, nodes, key),
         configuration_set=_read_text(reader, nodes, key, "configuration_set"),
+        tags=read_tags(reader, nodes, key),
         host=_read_text(reader, nodes, key, "host") or "",
         port=_read_port(reader, nodes, key),
         security=_read_security(reader, nodes, key),

@@ -192,6 +192,8 @@ class Settings(BaseModel):
     """Who may sign in."""
     secret_key: _SecretKey | None = Field(default=None, repr=False)
     """Signs the dashboard's cookies. Left out: made once and kept in `data_dir`."""
+    spool_max_mib: Annotated[int, Field(ge=64, le=1_048_576)] = 8_192
+    """MiB that the spool's file may take; from three quarters of it on samples are thinned out."""
     retention_days: Annotated[int, Field(ge=1, le=36_500)] = 90
     """Days that the rows of single looks are kept."""
     premake_days: Annotated[int, Field(ge=0, le=366)] = 14
@@ -236,6 +238,11 @@ class Settings(BaseModel):
         if self.deadline_s is not None:
             return self.deadline_s
         return min(MAX_DEFAULT_DEADLINE_S, DEADLINE_INTERVAL_RATIO * self.interval_s)
+
+    @property
+    def spool_max_bytes(self) -> int:
+        """What the spool's file may take; its write-ahead log comes on top."""
+        return self.spool_max_mib * 1024**2
 
     @property
     def checker_metrics_listen(self) -> Listen:

@@ -62,7 +62,7 @@ async def live(settings: Settings, url: AnyUrl, hosts: Sequence[StoredHost]) -> 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    spool = Spool(settings.data_dir / "spool.sqlite")
+    spool = Spool(settings.data_dir / "spool.sqlite", max_bytes=settings.spool_max_bytes)
     try:
         pool = await open_checker_pool(url)
         try:

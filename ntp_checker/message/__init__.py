@@ -12,6 +12,7 @@ from ntp_checker.message.links import (
 )
 from ntp_checker.message.notice import (
     AlertNotice,
+    FirstTelling,
     MessageState,
     OutgoingMessage,
     SampleLine,
@@ -23,6 +24,7 @@ __all__ = [
     "CODE_WORDS",
     "AlertNotice",
     "CodeWords",
+    "FirstTelling",
     "Link",
     "MessageState",
     "OutgoingMessage",

@@ -161,7 +161,7 @@ def _times(notice: AlertNotice, begun: str, now: datetime) -> tuple[tuple[str, s
 def _sections(notice: AlertNotice) -> tuple[Section, ...]:
     changes = [
         clean_line(change, max_chars=_MAX_SENTENCE_CHARS)
-        for change in notice.changes_before[-_MAX_CHANGES:]
+        for change in notice.changes_before[:_MAX_CHANGES]
     ]
     sections = [
         Section(

@@ -29,6 +29,15 @@ class SampleLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FirstTelling:
+    """The message in which a channel heard of an alert first."""
+
+    message_id: UUID
+    alerts: int  #: of which it told first and that went on then, a count
+    open_alerts: int  #: those of them that are not over now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertNotice:
     """One transition with what a person needs to act on it."""
 
@@ -41,8 +50,9 @@ class AlertNotice:
     last_good_slot_at: datetime | None = None  #: before it began; None if unknown
     selected_source: str | None = None  #: in words; None = none, or not known
     gps: str | None = None  #: in words; None = not had
-    changes_before: tuple[str, ...] = ()  #: one sentence each, oldest first
+    changes_before: tuple[str, ...] = ()  #: one sentence each, newest first
     samples: tuple[SampleLine, ...] = ()  #: oldest first; the last five are shown
+    told_first: FirstTelling | None = None  #: None: never before on this channel, or not known
     was: str | None = None  #: of the end of an alert: what was found when it was bad last
 
     @property

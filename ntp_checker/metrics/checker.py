@@ -53,9 +53,11 @@ class Delivery(StrEnum):
 
 
 class CheckerMetrics:
-    """One checker's; `registry` is what is served."""
+    """One checker's; `registry` is what is served. `tiers` are the rollups' names."""
 
-    def __init__(self, *, version: str = "", channels: Sequence[str] = ()) -> None:
+    def __init__(
+        self, *, version: str = "", channels: Sequence[str] = (), tiers: Sequence[str] = ()
+    ) -> None:
         # Prometheus finds restarts by itself; the library knows this switch for all or none.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # it has none
         self.registry = registry = CollectorRegistry()
@@ -108,7 +110,7 @@ class CheckerMetrics:
         text = "When the settings in force were taken over."
         self._config_at = gauge("config_last_reload_success_timestamp_seconds", text)
         self._settings_in_force()
-        self._done = Moments()
+        self._done = Moments(tiers)
         registry.register(self._done)
 
     def watch(self, hosts: Sequence[Host]) -> None:
@@ -135,7 +137,7 @@ class CheckerMetrics:
     def written(self, rows: int) -> None:
         """A batch with so many new rows is in the database."""
         self._written.inc(rows)
-        self._done.note("writer")
+        self._done.note_written()
 
     def stepped(self, transitions: Iterable[Transition]) -> None:
         """These steps of alerts were stored."""
@@ -160,13 +162,13 @@ class CheckerMetrics:
         self._reloads.labels("refused").inc()
         self._is_config_good.set(0)
 
-    def rolled_up(self) -> None:
-        """A run over a tier of rollups ended well."""
-        self._done.note("rollup")
+    def rolled_up(self, tier: str) -> None:
+        """A run over this tier of rollups ended well."""
+        self._done.note_rolled_up(tier)
 
     def maintained(self) -> None:
         """Partitions and archive were maintained."""
-        self._done.note("maintenance")
+        self._done.note_maintained()
 
     def clock_followed(self, step_s: float) -> None:
         """Our clock was set by the database's; positive when we were behind."""

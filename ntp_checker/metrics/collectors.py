@@ -43,27 +43,43 @@ class LiveNumbers:
 
 
 class Moments(Collector):
-    """When recurring work last ended well; what has not is left out."""
+    """When recurring work last ended well.
 
-    _TEXTS = (
-        ("writer", "When the database last took a batch."),
-        ("rollup", "When rollups were last computed."),
-        ("maintenance", "When partitions were last maintained."),
-    )
+    Until it did so once, since when it is awaited, the start: else no rule could tell of work that
+    never succeeds, for it would have no series.
+    """
 
-    def __init__(self) -> None:
-        self._at_s: dict[str, float] = {}
+    def __init__(self, tiers: Sequence[str], *, now_s: Callable[[], float] = time.time) -> None:
+        self._now_s = now_s
+        started_at_s = now_s()
+        self._writer_at_s = self._maintenance_at_s = started_at_s
+        self._rollup_at_s = dict.fromkeys(tiers, started_at_s)
         self.step_s: float | None = None  #: last step of our clock, positive = we were behind
 
-    def note(self, work: str) -> None:
-        """This work has just ended well."""
-        self._at_s[work] = time.time()
+    def note_written(self) -> None:
+        """The database has just taken a batch."""
+        self._writer_at_s = self._now_s()
+
+    def note_rolled_up(self, tier: str) -> None:
+        """A run over this tier has just ended well."""
+        self._rollup_at_s[tier] = self._now_s()
+
+    def note_maintained(self) -> None:
+        """Partitions have just been maintained."""
+        self._maintenance_at_s = self._now_s()
 
     def collect(self) -> Iterable[Metric]:
         """The families, as they are now."""
-        for work, text in self._TEXTS:
-            at_s = self._at_s.get(work)
-            yield _family(f"{work}_last_success_timestamp_seconds", text, at_s)
+        text = "When the database last took a batch; before the first one, the start."
+        yield _family("writer_last_success_timestamp_seconds", text, self._writer_at_s)
+        text = "When rollups of this width were last computed; before the first time, the start."
+        name = f"{_P}rollup_last_success_timestamp_seconds"
+        rollups = GaugeMetricFamily(name, text, labels=["tier"])
+        for tier, at_s in list(self._rollup_at_s.items()):
+            rollups.add_metric([tier], at_s)
+        yield rollups
+        text = "When partitions were last maintained; before the first time, the start."
+        yield _family("maintenance_last_success_timestamp_seconds", text, self._maintenance_at_s)
         text = "Last step of the checker's clock to the database's, positive = it was behind."
         yield _family("clock_step_seconds", text, self.step_s)
 

@@ -22,7 +22,7 @@ from ntp_checker.model import (
     SourceState,
     Status,
 )
-from ntp_checker.rules.clock import is_local, is_unsynchronised, selected_source
+from ntp_checker.rules.clock import is_unsynchronised, selected_source
 
 _PREFIX = "ntp_checker_host_"
 
@@ -94,7 +94,7 @@ def host_state(judged: JudgedSample, seen_at_s: float | None) -> HostState:
     sample, verdict = judged.sample, judged.verdict
     tracking, sources, gps = sample.tracking, sample.sources, sample.gps
     looked_at_s = None if sample.taken_at is None else sample.taken_at.timestamp()
-    is_set = tracking is not None and not (is_unsynchronised(tracking) or is_local(tracking))
+    is_set = tracking is not None and not (is_unsynchronised(tracking) or tracking.is_local)
     selected = selected_source(sources)
     counts: Counter[SourceState] = Counter()
     for source in sources or ():

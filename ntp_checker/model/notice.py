@@ -38,6 +38,7 @@ class ChannelSettings:
     sender: str = ""  #: From address of mails
     recipients: tuple[str, ...] = ()
     configuration_set: str | None = None  #: of SES
+    tags: tuple[tuple[str, str], ...] = ()  #: of SES, for its events: names and values
     host: str = ""  #: SMTP server
     port: int = 587
     security: SmtpSecurity = SmtpSecurity.STARTTLS
@@ -143,6 +144,8 @@ class Due:
     channel: str
     group_key: str
     attempts: int  #: this one included
+    error_kind: str | None = None  #: of the last attempt; None: it is the first, or was undone
+    due_for_s: float = 0.0  #: since it might have been sent first
     group: str | None  #: the host's
     transition: Transition
     alert: Alert  #: as it is now

@@ -17,6 +17,9 @@ from ntp_checker.model.words import (
     SourceState,
 )
 
+#: refid of chronyd's own `local` reference, 127.127.1.1. Source: refclock numbering of NTP.
+LOCAL_REFID = "7F7F0101"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capture:
@@ -44,6 +47,11 @@ class Tracking:
     root_dispersion_s: float
     update_interval_s: float
     leap: Leap
+
+    @property
+    def is_local(self) -> bool:
+        """True if the clock runs free and only looks synchronised (`local stratum N`)."""
+        return self.refid == LOCAL_REFID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,22 +57,25 @@ class AppriseChannel:
         self._busy: set[int] = set()  #: services whose thread is still at it
 
     async def send(self, message: OutgoingMessage) -> str:
-        """The services' names, with those that refused for good. Raises SendError.
+        """The services' names, with those that did not take it. Raises SendError.
 
-        Tried again, only those that have not taken it are asked.
+        Tried again, only those that have not taken it are asked, for half an hour where others
+        have it.
         """
-        taken = self._progress.taken(message)
-        missing = [n for n in range(len(self._services)) if str(n) not in taken]
+        numbers = [str(number) for number in range(len(self._services))]
+        missing = [int(number) for number in self._progress.missing(message, numbers)]
         outcomes = await asyncio.gather(*(self._send(number, message) for number in missing))
         failures = [failure for failure in outcomes if failure is not None]
         told = "; ".join(failure.detail for failure in failures)
         kinds = {failure.kind for failure in failures}
-        if SendErrorKind.RETRY in kinds:
-            raise SendError(told, SendErrorKind.RETRY)
-        if len(failures) == len(self._services):
+        if not self._progress.taken(message):
             may_pass = SendErrorKind.NEXT_CHANNEL in kinds
-            kind = SendErrorKind.NEXT_CHANNEL if may_pass else SendErrorKind.PERMANENT
+            lasting = SendErrorKind.NEXT_CHANNEL if may_pass else SendErrorKind.PERMANENT
+            kind = SendErrorKind.RETRY if SendErrorKind.RETRY in kinds else lasting
             raise SendError(told or "no URL", kind)
+        if SendErrorKind.RETRY in kinds:
+            is_news = len(failures) < len(missing)
+            self._progress.check_rest(message, told, is_news=is_news)
         self._progress.forget(message)
         names = ", ".join(_name(service) for service in self._services)
         return f"{names}{f' ({told})' if told else ''}"

@@ -37,6 +37,7 @@ def _open(settings: ChannelSettings, ses_client: Callable[[], SesClient]) -> Cha
                 sender=settings.sender,
                 recipients=settings.recipients,
                 configuration_set=settings.configuration_set,
+                tags=dict(settings.tags),
             )
         case ChannelKind.SMTP:
             return SmtpChannel(

@@ -1,4 +1,4 @@
-"""PagerDuty, Events API v2: one incident for each alert, one for the many of a digest."""
+"""PagerDuty, Events API v2: one incident for each alert, one for the very many of a digest."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +19,9 @@ from ntp_checker.model import Severity, TransitionKind
 from ntp_checker.notify.channel import Progress
 from ntp_checker.notify.http import Endpoint, Poster, check_taken
 
+#: So many alerts that begin in one message have an incident each: people are woken by each, and
+#: PagerDuty takes some 120 events a minute. More than that share one.
+MAX_INCIDENTS = 20
 EVENTS_URL = "https://events.pagerduty.com/v2/enqueue"
 _MAX_SUMMARY_CHARS = 1024
 #: Of 512 KB that PagerDuty takes.
@@ -36,7 +39,7 @@ _SEVERITY_WORDS = {
 class _Event:
     """One call."""
 
-    action: str  #: trigger, acknowledge or resolve
+    action: str  #: trigger or resolve
     dedup_key: str
     payload: dict[str, Any] | None = None  #: with a trigger only
     notice: AlertNotice | None = None  #: the one alert that a trigger is about
@@ -62,12 +65,11 @@ class PagerDutyChannel:
         minute, and a digest may end more alerts than that.
         """
         events = list(events_of(message))
-        taken = self._progress.taken(message)
         for event in events:
-            if event.dedup_key in taken:
-                continue
-            await self._send(event, message)
-            self._progress.note(message, event.dedup_key)
+            part = f"{event.action} {event.dedup_key}"
+            if part not in self._progress.taken(message):
+                await self._send(event, message)
+                self._progress.note(message, part)
         self._progress.forget(message)
         more = len(events) - 1
         return f"{events[0].dedup_key}{f' and {more} more' if more else ''}"
@@ -89,29 +91,45 @@ class PagerDutyChannel:
 def events_of(message: OutgoingMessage) -> Iterator[_Event]:
     """What PagerDuty is to be told by a message; at least one event.
 
-    Several alerts that begin together wake people once: they share one incident, which a person
-    ends. Each alert that ends or is taken on is told by itself, which wakes nobody.
+    What began first, in a message of more than MAX_INCIDENTS, shares an incident by that message's
+    id, which ends with the last of these alerts. What is told of them in between goes there, too;
+    one that gets worse has an incident of its own. A reminder is a trigger by the same key: it
+    opens nothing while the incident is open.
     """
-    begun = []
+    new, known, shared, over = [], [], set(), set()
     for notice in message.notices:
-        kind = notice.transition.kind
-        if kind is TransitionKind.RESOLVED:
+        key = _shared_key(notice)
+        if notice.is_resolved:
             yield _Event(action="resolve", dedup_key=notice.thread_key)
-        elif kind is TransitionKind.ACKNOWLEDGED:
-            yield _Event(action="acknowledge", dedup_key=notice.thread_key)
+            if key is not None and notice.told_first and not notice.told_first.open_alerts:
+                over.add(key)
+        elif notice.told_first is None:
+            new.append(notice)
+        elif key is None or notice.transition.kind is TransitionKind.WORSENED:
+            known.append(notice)
         else:
-            begun.append(notice)
-    if len(begun) == 1:
+            shared.add(key)
+    for key in sorted(over):
+        yield _Event(action="resolve", dedup_key=key)
+    if len(new) > MAX_INCIDENTS or not message.notices:
+        shared.add(str(message.message_id))
+    else:
+        known += new
+    for notice in known:
         yield _Event(
             action="trigger",
-            dedup_key=begun[0].thread_key,
-            payload=_payload(message, begun[0]),
-            notice=begun[0],
+            dedup_key=notice.thread_key,
+            payload=_payload(message, notice),
+            notice=notice,
         )
-    elif begun or not message.notices:
-        yield _Event(
-            action="trigger", dedup_key=str(message.message_id), payload=_payload(message, None)
-        )
+    for key in sorted(shared):
+        yield _Event(action="trigger", dedup_key=key, payload=_payload(message, None))
+
+
+def _shared_key(notice: AlertNotice) -> str | None:
+    """Of the incident that this alert shares with others; None if it has its own."""
+    told = notice.told_first
+    return str(told.message_id) if told is not None and told.alerts > MAX_INCIDENTS else None
 
 
 def _leads(notice: AlertNotice | None, public_url: str | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from botocore.config import Config  # type: ignore[import-untyped]
 
 from ntp_checker.errors import SendError, SendErrorKind
 from ntp_checker.message import OutgoingMessage, clean_line
-from ntp_checker.notify.channel import Progress
+from ntp_checker.notify.channel import Progress, say_refused
 from ntp_checker.notify.mime import make_mail, sort_addresses
 from ntp_checker.notify.ses_suppressed import SuppressionClient, SuppressionList
 
@@ -100,7 +100,25 @@ class SesChannel:
     async def send(self, message: OutgoingMessage) -> str:
         """SES's message id, one for each call of 50 recipients, and whom SES will not reach.
 
-        Raises SendError.
+        Raises SendError. Where some have it, the others are tried for half an hour; then it counts
+        as taken.
+        """
+        taken = self._progress.taken(message)
+        try:
+            return await self._send_missing(message)
+        except SendError as err:
+            have_it = self._progress.taken(message)
+            if not have_it:
+                raise
+            good, _ = sort_addresses(self.recipients)
+            left = dict.fromkeys(self._progress.missing(message, good), err.detail)
+            if err.kind is not SendErrorKind.PERMANENT:
+                told = say_refused(left)
+                self._progress.check_rest(message, told, is_news=have_it != taken)
+            return self._progress.finish(message, left)
+
+    async def _send_missing(self, message: OutgoingMessage) -> str:
+        """To those that do not have it.
 
         A rejected call was sent to nobody: it is made again for each recipient alone, so that one
         bad address costs the others nothing. But where the sender is at fault.
@@ -152,8 +170,9 @@ class SesChannel:
             raise self._about_sender(_classify(err), said=str(err)) from err
         except aws.BotoCoreError as err:
             raise SendError(f"Amazon SES: {_words(err)}", _kind_of(err)) from err
-        self._progress.note(message, *recipients)
-        return str(answer["MessageId"])
+        message_id = str(answer["MessageId"])
+        self._progress.note(message, *recipients, answer=message_id)
+        return message_id
 
     def _about_sender(self, error: SendError, said: str) -> SendError:
         """A rejection that names the sender is no recipient's fault; somebody may verify it.

@@ -11,7 +11,7 @@ from email.policy import SMTP
 from ntp_checker.errors import ConfigError, SendError, SendErrorKind
 from ntp_checker.message import OutgoingMessage, clean_line
 from ntp_checker.model import SmtpSecurity
-from ntp_checker.notify.channel import Progress
+from ntp_checker.notify.channel import Progress, say_refused
 from ntp_checker.notify.http import certificate_error
 from ntp_checker.notify.mime import make_mail, sort_addresses
 
@@ -52,15 +52,42 @@ class SmtpChannel:
         self._progress = Progress()
 
     async def send(self, message: OutgoingMessage) -> str:
-        """The server's last answer, with the recipients that it refused. Raises SendError."""
-        taken = self._progress.taken(message)
+        """The server's answers, with the recipients that it refused. Raises SendError.
+
+        Where some have it, the others are asked again for half an hour; then it counts as taken.
+        """
         good, bad = sort_addresses(self.recipients)
-        recipients = [address for address in good if address not in taken]
+        missing = self._progress.missing(message, good)
         mail = make_mail(message, sender=self._sender, recipients=good)
+        try:
+            answer, refused = await self._attempt(mail, missing)
+        except SendError as err:
+            if not self._progress.taken(message):
+                raise
+            left = dict.fromkeys(missing, err.detail)
+            if err.kind is not SendErrorKind.PERMANENT:
+                self._progress.check_rest(message, say_refused(left), is_news=False)
+            return self._progress.finish(message, left)
+        took = [address for address in missing if address not in refused]
+        if not took and not self._progress.taken(message):
+            raise self._refusal({**refused, **{one: (_PERMANENT_FROM, bad[one]) for one in bad}})
+        self._progress.note(message, *took, answer=answer if took else None)
+        lasting = {one: why for one, (code, why) in refused.items() if code >= _PERMANENT_FROM}
+        self._progress.refuse(message, {**lasting, **bad})
+        left = {one: why for one, (code, why) in refused.items() if code < _PERMANENT_FROM}
+        if left:
+            told = f"{self._host}: {say_refused(left)}"
+            self._progress.check_rest(message, told, is_news=bool(took))
+        return self._progress.finish(message, left)
+
+    async def _attempt(
+        self, mail: EmailMessage, recipients: list[str]
+    ) -> tuple[str, dict[str, tuple[int, str]]]:
+        """The server's answer, and whom it refused with code and reason. Raises SendError."""
         session = _Session(self._security, self._tls)
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer, refused = await asyncio.to_thread(self._deliver, session, mail, recipients)
+                return await asyncio.to_thread(self._deliver, session, mail, recipients)
         except TimeoutError as err:
             detail = f"{self._host} did not take the mail within {self._timeout_s:g} s"
             raise SendError(detail, SendErrorKind.RETRY) from err
@@ -68,12 +95,6 @@ class SmtpChannel:
             raise self._error(err) from err
         finally:
             session.cut()  # a thread that still waits for the server ends now
-        self._progress.note(message, *(one for one in recipients if one not in refused))
-        refused |= {one: (_PERMANENT_FROM, why) for one, why in bad.items()}
-        told = "; ".join(f"{one} refused: {why}" for one, (_, why) in refused.items())
-        self._check_refused(refused, told)
-        self._progress.forget(message)
-        return f"{answer}{f' ({told})' if told else ''}"
 
     def _deliver(
         self, session: "_Session", mail: EmailMessage, recipients: list[str]
@@ -110,12 +131,12 @@ class SmtpChannel:
             session.quit()
         return _words(said), refused
 
-    def _check_refused(self, refused: dict[str, tuple[int, str]], told: str) -> None:
-        """Raises SendError if someone is to be tried again, or if nobody was left."""
-        if any(code < _PERMANENT_FROM for code, _ in refused.values()):
-            raise SendError(f"{self._host}: {told}", SendErrorKind.RETRY)
-        if len(refused) == len(self.recipients):
-            raise SendError(f"{self._host}: {told or 'no recipient'}", SendErrorKind.PERMANENT)
+    def _refusal(self, refused: dict[str, tuple[int, str]]) -> SendError:
+        """Nobody took it: whether one of them may later."""
+        told = say_refused({one: why for one, (_, why) in refused.items()}) or "no recipient"
+        may_pass = any(code < _PERMANENT_FROM for code, _ in refused.values())
+        kind = SendErrorKind.RETRY if may_pass else SendErrorKind.PERMANENT
+        return SendError(f"{self._host}: {told}", kind)
 
     def _error(self, err: Exception) -> SendError:
         if isinstance(err, ssl.SSLCertVerificationError):

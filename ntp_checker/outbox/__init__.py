@@ -5,8 +5,18 @@ claim that lapses, and the message goes out again with the same event ids: at le
 """
 
 from ntp_checker.outbox.database import Compose, DatabaseOutbox
-from ntp_checker.outbox.lane import OnTried, of_channel
+from ntp_checker.outbox.heirs import Heirs
+from ntp_checker.outbox.lane import OnTried
 from ntp_checker.outbox.outbox import Fallbacks, Outbox
-from ntp_checker.outbox.waiting import Waiting
+from ntp_checker.outbox.waiting import Waiting, of_channel
 
-__all__ = ["Compose", "DatabaseOutbox", "Fallbacks", "OnTried", "Outbox", "Waiting", "of_channel"]
+__all__ = [
+    "Compose",
+    "DatabaseOutbox",
+    "Fallbacks",
+    "Heirs",
+    "OnTried",
+    "Outbox",
+    "Waiting",
+    "of_channel",
+]

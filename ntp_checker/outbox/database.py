@@ -11,17 +11,18 @@ from ntp_checker.errors import RowsRefused, StoreError
 from ntp_checker.message import OutgoingMessage
 from ntp_checker.model import Notification
 from ntp_checker.notify.channel import Channel
-from ntp_checker.outbox.lane import of_channel
+from ntp_checker.outbox.waiting import of_channel
 from ntp_checker.store.notifications import (
     Claimed,
     claim,
-    give_up_unknown,
+    put_back,
     queue,
     release,
     settle_accepted,
     settle_given_up,
     settle_retry,
     store_message,
+    unknown_channels,
 )
 from ntp_checker.store.pool import CheckerConnection, CheckerPool, store_errors
 
@@ -126,10 +127,21 @@ class DatabaseOutbox:
             await queue(conn, stand_ins)
             return lost
 
-    async def give_up_unknown(self, channels: Collection[str]) -> int:
-        """They are dead letters then."""
+    async def put_back(
+        self, claimed: Sequence[Claimed], *, delay_s: float, stand_ins: Sequence[Notification] = ()
+    ) -> list[Claimed]:
+        """As it was before it was claimed."""
         async with self._transaction() as conn:
-            return await give_up_unknown(conn, channels)
+            lost = await put_back(conn, claimed, delay_s=delay_s)
+            await queue(conn, stand_ins)
+            return lost
+
+    async def unknown_channels(self, channels: Collection[str], *, due_for_s: float) -> list[str]:
+        """By their names in the outbox; none while it is closed."""
+        if not self._is_open():
+            return []
+        async with self._transaction() as conn:
+            return await unknown_channels(conn, channels, due_for_s=due_for_s)
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[CheckerConnection]:

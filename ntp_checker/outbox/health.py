@@ -23,6 +23,11 @@ class ChannelHealth:
         if self._refused_at_s is None:
             self._refused_at_s = now_s
 
+    @property
+    def refused_since_s(self) -> float | None:
+        """By the monotonic clock: the first refusal since it took a message; None: it takes them."""
+        return self._refused_at_s
+
     def state(self, now_s: float) -> ChannelState | None:
         """As of now; None before the first attempt."""
         if not self._is_tried:

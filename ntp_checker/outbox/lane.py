@@ -2,22 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from dataclasses import replace
 from typing import Generic
-from uuid import uuid5
+from uuid import UUID
 
 import structlog
 
-from ntp_checker.errors import RowsRefused, SendError, SendErrorKind, StoreError
+from ntp_checker.errors import PartlyTaken, RowsRefused, SendError, SendErrorKind, StoreError
 from ntp_checker.message import OutgoingMessage, clean_line
 from ntp_checker.metrics import Delivery
-from ntp_checker.model import Notification
+from ntp_checker.model import Due, Notification
 from ntp_checker.notify.channel import Channel
 from ntp_checker.outbox.health import ChannelHealth
-from ntp_checker.outbox.pace import BACKOFF_MAX_S, TokenBucket, backoff_s
+from ntp_checker.outbox.pace import TokenBucket, backoff_s, pause
+from ntp_checker.outbox.patience import Breaks, Patience, is_long_away, retry_delay_s
 from ntp_checker.outbox.waiting import D, Waiting
-from ntp_checker.store.notifications import INTERNAL_ERROR
+from ntp_checker.store.notifications import INTERNAL_ERROR, PARTLY_TAKEN
 
 log = structlog.get_logger()
 
@@ -30,11 +29,9 @@ _Settle = Callable[[], Awaitable[list[D]]]
 POLL_S = 1.0
 #: Half of a claim: the rest is for settling.
 SEND_TIMEOUT_S = 30.0
-#: A channel that fails takes a break between two groups, too, or each would find out by itself.
-BREAK_MAX_S = 30.0
 SETTLE_PAUSE_MAX_S = 5.0
-#: About a minute of back-off: from here on the next channel is told as well.
-FALLBACK_ATTEMPTS = 7
+#: Who greylists wants to see it again after minutes, not seconds.
+REST_PAUSE_MIN_S = 60.0
 
 
 class Lane(Generic[D]):
@@ -59,8 +56,9 @@ class Lane(Generic[D]):
         self._wake = wake
         self._on_tried = on_tried
         self._rate = TokenBucket(messages_per_s)
-        self._failures = 0  #: in a row
-        self._free_at_s = 0.0  #: of the loop's clock; nothing is tried before
+        self._breaks = Breaks()
+        self._patience = Patience()
+        self._handed_over: set[UUID] = set()  #: events, since the channel took its last message
         self._is_released = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -85,7 +83,10 @@ class Lane(Generic[D]):
             if released:
                 log.info("claims taken up again", channel=self._name, notifications=released)
         now_s = loop.time()
-        await pause(stop, max(self._free_at_s - now_s, self._rate.wait_s(now_s)))
+        free_at_s = self._breaks.free_at_s
+        if free_at_s > now_s and is_long_away(self.health.refused_since_s, free_at_s):
+            return await self._hand_over()
+        await pause(stop, max(free_at_s - now_s, self._rate.wait_s(now_s)))
         if stop.is_set():
             return 0
         claimed = await self._waiting.claim(self._name)
@@ -97,6 +98,7 @@ class Lane(Generic[D]):
     async def _deliver(self, claimed: Sequence[D]) -> None:
         """Sends what is claimed and settles it. Raises StoreError if that kept it from going out."""
         message: OutgoingMessage | None = None
+        began_s = asyncio.get_running_loop().time()
         try:
             message, lost = await self._waiting.make_message(claimed, self._channel)
             if lost:
@@ -104,12 +106,13 @@ class Lane(Generic[D]):
                 return
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 answer = await self._channel.send(message)
+        except PartlyTaken as err:
+            await self._settle_rest(claimed, message, err)
+            return
         except SendError as err:
             failure = err
-            self._take_break(failure)
         except TimeoutError:
             failure = SendError(f"no answer within {SEND_TIMEOUT_S:g} s", SendErrorKind.RETRY)
-            self._take_break(failure)
         except RowsRefused as err:
             log.exception("message cannot be stored", channel=self._name)
             await self._settle_fault(claimed, f"message cannot be stored: {err}")
@@ -124,7 +127,7 @@ class Lane(Generic[D]):
         else:
             await self._settle_accepted(claimed, message, answer)
             return
-        await self._settle_failure(claimed, message, failure)
+        await self._settle_failure(claimed, message, failure, began_s)
 
     async def _settle_accepted(
         self, claimed: Sequence[D], message: OutgoingMessage, answer: str
@@ -132,8 +135,9 @@ class Lane(Generic[D]):
         async def settle() -> list[D]:
             return await self._waiting.settle_accepted(claimed, message, clean_line(answer))
 
-        self._failures = 0
-        self.health.note_accepted()
+        if not _is_rest(claimed):  # its time may be up, and nobody have taken it now
+            self._note_works()
+        self._patience.note_settled(claimed)
         self._on_tried(self._name, Delivery.ACCEPTED)
         lost = await self._settle(settle)
         log.info(
@@ -150,18 +154,87 @@ class Lane(Generic[D]):
                 lost=len(lost),
             )
 
-    async def _settle_failure(
-        self, claimed: Sequence[D], message: OutgoingMessage | None, failure: SendError
+    async def _settle_rest(
+        self, claimed: Sequence[D], message: OutgoingMessage | None, failure: PartlyTaken
     ) -> None:
+        """Somebody has it. The others are tried again; nobody stands in, and nothing waits."""
+        reason = clean_line(failure.detail)
+        delay_s = max(REST_PAUSE_MIN_S, backoff_s(max(one.attempts for one in claimed)))
+        if failure.is_news:
+            self._note_works()
+        self._patience.note_settled(claimed)
+        self._on_tried(self._name, Delivery.RETRY)
+
+        async def settle() -> list[D]:
+            return await self._waiting.settle_retry(
+                claimed,
+                message_id=None if message is None else message.message_id,
+                error_kind=PARTLY_TAKEN,
+                error_text=reason,
+                delay_s=delay_s,
+            )
+
+        lost = await self._settle(settle)
+        log.warning("message partly taken", channel=self._name, reason=reason, lost=len(lost))
+
+    async def _hand_over(self) -> int:
+        """In a break: what is due goes to the channels that stand in, untried; how many those are.
+
+        All waits for the end of the break then.
+        """
+        claimed = await self._waiting.claim(self._name)
+        if not claimed:
+            return 0
+        others = [one for one in self._others(claimed) if one.event_id not in self._handed_over]
+        break_s = max(0.0, self._breaks.free_at_s - asyncio.get_running_loop().time())
+
+        async def settle() -> list[D]:
+            return await self._waiting.put_back(claimed, delay_s=break_s, stand_ins=others)
+
+        await self._settle(settle)
+        self._handed_over |= {one.event_id for one in others}
+        ways = sorted({one.channel for one in others})
+        if ways:
+            log.warning("message handed over untried", channel=self._name, stand_ins=ways)
+        for way in ways:
+            self._wake(way)
+        return len(claimed)
+
+    def _others(self, claimed: Sequence[D]) -> list[Notification]:
+        """Who stands in for what nobody has yet."""
+        return self._stand_ins([one for one in claimed if one.error_kind != PARTLY_TAKEN])
+
+    def _note_works(self) -> None:
+        self._breaks.note_works()
+        self._handed_over.clear()
+        self.health.note_accepted()
+
+    async def _settle_failure(
+        self,
+        claimed: Sequence[D],
+        message: OutgoingMessage | None,
+        failure: SendError,
+        began_s: float,
+    ) -> None:
+        """`began_s`: when the attempt began; the next one is taken to last as long."""
         attempts = max(one.attempts for one in claimed)
-        others = self._stand_ins(claimed) if _is_for_others(failure, attempts) else []
+        delay_s = retry_delay_s(failure, attempts)
+        now_s = asyncio.get_running_loop().time()
+        self._breaks.take(failure, now_s)
+        self._patience.note_failed(claimed, now_s)
+        next_at_s = max(now_s + delay_s, self._breaks.free_at_s) + (now_s - began_s)
+        is_for_others = failure.kind is not SendErrorKind.RETRY or self._patience.is_over(
+            claimed, next_at_s, self.health.refused_since_s, now_s
+        )
+        others = self._others(claimed) if is_for_others else []
         is_taken_over = failure.kind is SendErrorKind.NEXT_CHANNEL and len(others) == len(claimed)
         is_given_up = is_taken_over or failure.kind is SendErrorKind.PERMANENT
         self._on_tried(self._name, Delivery.GIVEN_UP if is_given_up else Delivery.RETRY)
         message_id = None if message is None else message.message_id
         reason = clean_line(failure.detail)
-        now_s = asyncio.get_running_loop().time()
         self.health.note_refused(reason, now_s, is_given_up=is_given_up)
+        if is_given_up:
+            self._patience.note_settled(claimed)
 
         async def settle() -> list[D]:
             if is_given_up:
@@ -177,7 +250,7 @@ class Lane(Generic[D]):
                 message_id=message_id,
                 error_kind=failure.kind,
                 error_text=reason,
-                delay_s=_delay_s(failure, attempts),
+                delay_s=delay_s,
                 stand_ins=others,
             )
 
@@ -223,34 +296,7 @@ class Lane(Generic[D]):
                 attempts += 1
                 await asyncio.sleep(min(SETTLE_PAUSE_MAX_S, backoff_s(attempts)))
 
-    def _take_break(self, failure: SendError) -> None:
-        """Where the trouble is the channel's and not the message's, the next group waits, too."""
-        if failure.kind not in (SendErrorKind.RETRY, SendErrorKind.OWN_CLOCK):
-            return
-        self._failures += 1
-        pause_s = min(BREAK_MAX_S, backoff_s(self._failures))
-        if failure.retry_after_s is not None:
-            pause_s = backoff_s(1, retry_after_s=failure.retry_after_s)
-        self._free_at_s = asyncio.get_running_loop().time() + pause_s
 
-
-def of_channel(message: OutgoingMessage, channel: str) -> OutgoingMessage:
-    """Two channels tell of the same events in messages of their own."""
-    return replace(message, message_id=uuid5(message.message_id, channel))
-
-
-def _is_for_others(failure: SendError, attempts: int) -> bool:
-    """True if the next channel is to be told, too."""
-    return failure.kind is not SendErrorKind.RETRY or attempts >= FALLBACK_ATTEMPTS
-
-
-def _delay_s(failure: SendError, attempts: int) -> float:
-    delay_s = backoff_s(attempts, retry_after_s=failure.retry_after_s)
-    return max(BACKOFF_MAX_S, delay_s) if failure.kind is SendErrorKind.NEXT_CHANNEL else delay_s
-
-
-async def pause(until: asyncio.Event, seconds: float) -> None:
-    """Waits this long, or until the event."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(max(0.0, seconds)):
-            await until.wait()
+def _is_rest(claimed: Sequence[Due]) -> bool:
+    """True for a message that some of its recipients have."""
+    return any(one.error_kind == PARTLY_TAKEN for one in claimed)

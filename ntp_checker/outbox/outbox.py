@@ -4,16 +4,13 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic
 
-import structlog
-
-from ntp_checker.errors import StoreError
 from ntp_checker.model import Due, Notification
 from ntp_checker.notify.channel import Channel, KnowsSuppressed
-from ntp_checker.outbox.lane import Lane, OnTried, pause
+from ntp_checker.outbox.heirs import Heirs, hand_over_unknown
+from ntp_checker.outbox.lane import Lane, OnTried
+from ntp_checker.outbox.pace import pause
 from ntp_checker.outbox.waiting import D, Waiting
 from ntp_checker.rules.own import ChannelState
-
-log = structlog.get_logger()
 
 #: The channels that stand in for a notification's own, in their order.
 Fallbacks = Callable[[Due], Sequence[str]]
@@ -22,7 +19,6 @@ Fallbacks = Callable[[Due], Sequence[str]]
 STOP_S = 2.5
 #: Where the settings say nothing else.
 MESSAGES_PER_S = 1.0
-RETRY_S = 5.0
 #: Providers are asked which recipients they have given up; each bounds it further by itself.
 ASK_SUPPRESSED_S = 600.0
 
@@ -40,10 +36,12 @@ class Outbox(Generic[D]):
         *,
         messages_per_s: Mapping[str, float] | None = None,
         fallbacks_of: Fallbacks = lambda _: (),
+        heirs_of: Heirs = lambda _: {},
         on_tried: OnTried = lambda _channel, _outcome: None,
     ) -> None:
         self._waiting = waiting
         self._fallbacks_of = fallbacks_of
+        self._heirs_of = heirs_of
         self._knowing = [one for one in channels.values() if isinstance(one, KnowsSuppressed)]
         self._lanes = {
             name: Lane(
@@ -72,25 +70,15 @@ class Outbox(Generic[D]):
         """Returns STOP_S after `stop` at the latest; what is not sent then stays in the outbox."""
         async with asyncio.TaskGroup() as tasks:
             running = [tasks.create_task(lane.run(stop)) for lane in self._lanes.values()]
-            running.append(tasks.create_task(self._give_up_unknown(stop)))
+            left = hand_over_unknown(
+                self._waiting, self._lanes.keys(), self._heirs_of, self._wake_lane, stop
+            )
+            running.append(tasks.create_task(left))
             running += [tasks.create_task(_ask_suppressed(one, stop)) for one in self._knowing]
             await stop.wait()
             self.wake()
             await asyncio.wait(running, timeout=STOP_S)
             await _end(running)
-
-    async def _give_up_unknown(self, stop: asyncio.Event) -> None:
-        """Once: what waits for a channel that left the settings would wait for ever."""
-        while not stop.is_set():
-            try:
-                given_up = await self._waiting.give_up_unknown(self._lanes.keys())
-            except StoreError as err:
-                log.debug("dead letters not looked for", reason=str(err))
-                await pause(stop, RETRY_S)
-            else:
-                if given_up:
-                    log.warning("messages given up, their channel left", notifications=given_up)
-                return
 
     def _wake_lane(self, channel: str) -> None:
         self._lanes[channel].queued.set()

@@ -1,6 +1,8 @@
-"""How fast messages leave, and how long a failed one waits. Pure: the time comes in."""
+"""How fast messages leave, and how long a failed one waits. The time comes in."""
 
+import asyncio
 import random
+from contextlib import suppress
 
 #: A channel that is back is found within seconds at first, and within minutes after hours.
 BACKOFF_MIN_S = 1.0
@@ -45,3 +47,10 @@ def backoff_s(attempts: int, *, retry_after_s: float | None = None) -> float:
     if retry_after_s is None:
         return wait_s
     return max(wait_s, min(retry_after_s, RETRY_AFTER_MAX_S))
+
+
+async def pause(until: asyncio.Event, seconds: float) -> None:
+    """Waits this long, or until the event."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(max(0.0, seconds)):
+            await until.wait()

@@ -1,8 +1,9 @@
 """What a lane sends from: notifications that wait, and what became of them."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from ntp_checker.message import OutgoingMessage
 from ntp_checker.model import Due, Notification
@@ -60,5 +61,15 @@ class Waiting(Protocol[D]):
     ) -> list[D]:
         """Afterwards this channel tries no more, but these stand-ins wait; as above."""
 
-    async def give_up_unknown(self, channels: Collection[str]) -> int:
-        """How many waited for a channel other than these; afterwards nobody tries them."""
+    async def put_back(
+        self, claimed: Sequence[D], *, delay_s: float, stand_ins: Sequence[Notification] = ()
+    ) -> list[D]:
+        """Not tried: afterwards they wait for `delay_s`, and these stand-ins wait; as above."""
+
+    async def unknown_channels(self, channels: Collection[str], *, due_for_s: float) -> list[str]:
+        """Other channels than these, for which something has been due for that long."""
+
+
+def of_channel(message: OutgoingMessage, channel: str) -> OutgoingMessage:
+    """Two channels tell of the same events in messages of their own."""
+    return replace(message, message_id=uuid5(message.message_id, channel))

@@ -17,8 +17,6 @@ from ntp_checker.model import (
 from ntp_checker.rules.judgements import judge_quantity, judge_state
 from ntp_checker.rules.wording import say_clock_offset, say_seconds
 
-#: refid of chronyd's own `local` reference, 127.127.1.1. Source: refclock numbering of NTP.
-LOCAL_REFID = "7F7F0101"
 #: From this on a server says itself that it is not synchronised. Source: RFC 5905, 7.3.
 STRATUM_UNSYNCHRONISED = 16
 #: Frequency and skew of fewer samples are still a guess.
@@ -40,7 +38,7 @@ def error_bound_s(tracking: Tracking) -> float | None:
     None while it cannot be told: unsynchronised, or free-running on a local reference, whose
     zeros are no measurement. Source: chronyc(1), "tracking", Root dispersion.
     """
-    if is_unsynchronised(tracking) or is_local(tracking):
+    if is_unsynchronised(tracking) or tracking.is_local:
         return None
     return abs(tracking.system_offset_s) + tracking.root_dispersion_s + tracking.root_delay_s / 2
 
@@ -50,18 +48,13 @@ def is_unsynchronised(tracking: Tracking) -> bool:
     return tracking.leap is Leap.NOT_SYNCHRONISED or tracking.stratum == 0
 
 
-def is_local(tracking: Tracking) -> bool:
-    """True if the clock runs free and only looks synchronised (`local stratum N`)."""
-    return tracking.refid == LOCAL_REFID
-
-
 def judge_clock(sample: Sample, limits: Limits) -> Iterator[Judgement]:
     """Every rule on tracking that has data."""
     tracking = sample.tracking
     if tracking is None:
         return
     yield from _judge_synchronisation(sample, tracking, limits)
-    if is_unsynchronised(tracking) or is_local(tracking):
+    if is_unsynchronised(tracking) or tracking.is_local:
         return
     yield _judge_stratum(tracking, limits)
     yield _judge_offset(tracking, selected_source(sample.sources), limits)
@@ -78,7 +71,7 @@ def _judge_synchronisation(
     elif tracking.stratum == 0 or not _near_leap_second(sample.host_time_at or sample.slot_at):
         text = "clock is not synchronised: chronyd has no valid time"
         yield judge_state(ProblemCode.UNSYNCHRONISED, Severity.CRITICAL, text)
-    if limits.local_reference_judged and is_local(tracking):
+    if limits.local_reference_judged and tracking.is_local:
         text = f"clock runs free on its local reference, stratum {tracking.stratum}"
         yield judge_state(ProblemCode.LOCAL_REFERENCE, Severity.WARNING, text)
     elif limits.local_reference_judged and not is_unsynchronised(tracking):

@@ -16,7 +16,7 @@ from ntp_checker.model import (
     Status,
     Tracking,
 )
-from ntp_checker.rules.clock import is_local, is_unsynchronised
+from ntp_checker.rules.clock import is_unsynchronised
 from ntp_checker.rules.judgements import judge_at_least, judge_blindness, judge_state
 from ntp_checker.rules.wording import say_seconds
 
@@ -74,7 +74,7 @@ def _judge_time(
     """
     if device.time_lag_s is None or device.mode in _NO_FIX:
         return
-    if tracking is None or is_unsynchronised(tracking) or is_local(tracking):
+    if tracking is None or is_unsynchronised(tracking) or tracking.is_local:
         return
     name = device.device
     lag_s = device.time_lag_s - tracking.system_offset_s

@@ -82,6 +82,8 @@ def _judge_count(sources: tuple[Source, ...], limits: Limits) -> Iterator[Judgem
     """Three are needed to outvote a liar; a selected refclock is trusted by itself."""
     selected = selected_source(sources)
     if selected is not None and selected.mode is SourceMode.REFCLOCK:
+        text = f"reference clock {selected.address} is selected, which needs no others"
+        yield judge_state(ProblemCode.FEW_SOURCES, None, text)
         return
     usable = sum(source.state in _USABLE for source in sources)
     text = f"{usable} of {len(sources)} sources usable, wanted {limits.sources_min}"

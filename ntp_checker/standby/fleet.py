@@ -13,6 +13,7 @@ from ntp_checker.audiences import (
     make_notifications,
     unseen_hold_of,
 )
+from ntp_checker.heard import Told, heard_of
 from ntp_checker.known_alerts import Known
 from ntp_checker.model import (
     Alert,
@@ -23,7 +24,7 @@ from ntp_checker.model import (
     Transition,
 )
 from ntp_checker.notes import Decision, Note, NoteState, NoteSubject
-from ntp_checker.routing import Audience, Told, inhibitor, storm_hold
+from ntp_checker.routing import Audience, inhibitor, storm_hold
 from ntp_checker.store.audience import GroupNow
 from ntp_checker.transitions import withheld
 from ntp_checker.upstream import EXPLAINING, HEALING, Trouble, explanation, lost_sources
@@ -69,8 +70,9 @@ class Fleet:
         for note in notes:
             self._decided.add(note.transition.event_id)
             if note.state in (NoteState.WAITING, NoteState.ACCEPTED):
-                told = Told(until_at=note.decided.not_before_at, group_key=note.group_key)
-                self._heard(note.transition)[note.channel] = told
+                heard = self._heard(note.transition)
+                before = heard.get(note.channel)
+                heard[note.channel] = heard_of(before, note.transition, note.decided)
 
     def advance(
         self,
@@ -118,10 +120,11 @@ class Fleet:
     def _advance_host(
         self, judged: JudgedSample, alerting: Alerting
     ) -> Iterable[tuple[Transition, Alert]]:
-        host, slot_at = self._host(judged.sample.host), judged.sample.slot_at
+        name, slot_at = judged.sample.host, judged.sample.slot_at
+        host, settings = self._host(name), alerting.host_settings.get(name)
         if host.judged_until_at is not None and slot_at <= host.judged_until_at:
             return  # a late one: what is true now is known better
-        made = advance(host.live, host.recent, judged, alerting.policy)
+        made = advance(host.live, host.recent, judged, alerting.policy, settings)
         settle(host.live, host.recent, made)
         host.judged_until_at = slot_at
         alerts = {(alert.key, alert.first_bad_slot_at): alert for alert in made.alerts}
@@ -142,7 +145,7 @@ class Fleet:
         )
         self._decided.add(transition.event_id)
         heard |= {
-            one.channel: Told(until_at=one.not_before_at, group_key=one.group_key)
+            one.channel: heard_of(told.get(one.channel), transition, one)
             for one in found
             if one.suppressed_by is None
         }
@@ -229,7 +232,8 @@ class Fleet:
 
 def _as_of(told: Told, now: datetime) -> Told:
     """What waited until then is gone."""
-    return told if told.until_at is not None and told.until_at > now else Told()
+    waits = told.until_at is not None and told.until_at > now
+    return told if waits else Told(is_critical=told.is_critical)
 
 
 def hosts_by_group(names: Collection[str], alerting: Alerting) -> dict[str, int]:

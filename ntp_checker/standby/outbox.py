@@ -121,9 +121,26 @@ class SpoolOutbox:
         self._put_down(claimed[0].channel)
         return lost
 
-    async def give_up_unknown(self, channels: Collection[str]) -> int:
-        """They are dead letters when the database is back."""
-        return await self._spool.notes.give_up_unknown(channels, self._now())
+    async def put_back(
+        self, claimed: Sequence[Note], *, delay_s: float, stand_ins: Sequence[Notification] = ()
+    ) -> list[Note]:
+        """As it was before it was claimed."""
+        now = self._now()
+        lost = await self._spool.notes.put_back(
+            claimed,
+            now,
+            retry_at=now + timedelta(seconds=delay_s),
+            stand_ins=_decisions(claimed, stand_ins),
+        )
+        self._put_down(claimed[0].channel)
+        return lost
+
+    async def unknown_channels(self, channels: Collection[str], *, due_for_s: float) -> list[str]:
+        """Of what is noted; none while it is closed."""
+        if not self.is_open:
+            return []
+        found = await self._spool.notes.channels_due(self._now() - timedelta(seconds=due_for_s))
+        return [channel for channel in found if channel not in channels]
 
     def _put_down(self, channel: str) -> None:
         self._in_hand.discard(channel)

@@ -11,8 +11,6 @@ from enum import StrEnum
 from typing import Any, LiteralString
 from uuid import UUID
 
-from ntp_checker.alerting import acknowledge as taken_on
-from ntp_checker.alerting import give_back
 from ntp_checker.errors import ActionRefused, StoreError
 from ntp_checker.model import Acknowledgement, Alert, AlertKey, NewSilence, Transition
 from ntp_checker.recurrence import next_occurrence, occurrence_of
@@ -26,6 +24,8 @@ from ntp_checker.store.alert_rows import (
 from ntp_checker.store.pool import ActConnection, ReaderConnection
 from ntp_checker.store.queries import load_queries
 from ntp_checker.store.reads import read_clock
+from ntp_checker.transitions import acknowledge as taken_on
+from ntp_checker.transitions import give_back
 
 MAX_NOTE_CHARS = 500
 #: More than ever hold, or are to come, at once.

@@ -1,24 +1,47 @@
 """What the dashboard and the commands read of alerts. Sync; connections come from `reading`."""
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import LiteralString
 from uuid import UUID
 
 import orjson
 
 from ntp_checker.model import (
-    Acknowledgement,
     AlertState,
     Severity,
     Silence,
     TransitionKind,
 )
-from ntp_checker.store.arrays import text_array
+from ntp_checker.store.alert_shown import AlertShown, Notice, notice_from_json, shown_from_row
+from ntp_checker.store.arrays import integer_array, text_array
+from ntp_checker.store.host_changes import find_changes
 from ntp_checker.store.pool import ReaderConnection
 from ntp_checker.store.queries import load_queries
 from ntp_checker.store.silences import find_in_force
+
+__all__ = (
+    "AlertFilter",
+    "AlertMark",
+    "AlertShown",
+    "Notice",
+    "OpenOfHost",
+    "TransitionShown",
+    "count_open",
+    "read_alert",
+    "read_alerts",
+    "read_changes_before",
+    "read_marks",
+    "read_numbered",
+    "read_numbers",
+    "read_open_by_host",
+    "read_transitions",
+)
+
+#: Numbers that come from the database at once.
+_NUMBERS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,47 +55,6 @@ class AlertFilter:
     severity: Severity | None = None
     from_at: datetime | None = None  #: open at this time or later
     to_at: datetime | None = None  #: opened before
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """One transition that one channel was to tell, and what came of it."""
-
-    transition: str
-    at: datetime  #: when it was stored
-    channel: str
-    state: str  #: waiting, claimed, accepted, given_up or suppressed
-    attempts: int
-    accepted_at: datetime | None  #: when the provider took it
-    recipients: Sequence[str]
-    error: str | None  #: the last error, or why it was suppressed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertShown:
-    """An alert that is or was open."""
-
-    alert_id: int
-    host: str
-    group: str | None
-    code: str
-    subject: str
-    state: AlertState
-    severity: Severity
-    first_bad_slot_at: datetime
-    last_good_slot_at: datetime | None  #: before it began; None if unknown
-    opened_at: datetime
-    closed_at: datetime | None
-    value: float | None  #: in `unit`, as found last
-    peak_value: float | None
-    limit: float | None
-    unit: str
-    reason: str
-    flapping_since_at: datetime | None
-    acknowledgement: Acknowledgement | None
-    event_id: UUID | None  #: of its first transition, or of the one that was asked for
-    notices: Sequence[Notice]
-    silenced_until_at: datetime | None = None  #: while it is open and a silence covers it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,21 +108,56 @@ def read_alerts(
     skip: int = 0,
 ) -> list[AlertShown]:
     """At most `limit` of them: open ones first, worst first, then the newest."""
-    rows = connection.execute(
-        _statement("alerts_found"),
-        {
-            "state": wanted.state,
-            "host": wanted.host,
-            "group": wanted.group,
-            "code": wanted.code,
-            "severity": wanted.severity,
-            "from_at": wanted.from_at,
-            "to_at": wanted.to_at,
-            "limit": limit,
-            "skip": skip,
-        },
-    ).fetchall()
-    found = [_shown(row) for row in rows]
+    arguments = {**_filter_arguments(wanted), "numbers": None, "limit": limit, "skip": skip}
+    return _read_shown(connection, arguments, now_at)
+
+
+def read_numbers(connection: ReaderConnection, wanted: AlertFilter) -> "array[int]":
+    """The number of every alert that is wanted, in the order of `read_alerts`.
+
+    8 bytes each, so that a million may be held while they are read little by little.
+    """
+    numbers: array[int] = array("q")
+    with connection.cursor("alert_numbers") as cursor:
+        cursor.itersize = _NUMBERS_AT_ONCE
+        cursor.execute(_statement("alert_numbers"), _filter_arguments(wanted))
+        numbers.extend(number for (number,) in cursor)
+    return numbers
+
+
+def read_numbered(
+    connection: ReaderConnection, numbers: Sequence[int], now_at: datetime
+) -> list[AlertShown]:
+    """The alerts with these numbers, as they are now; in the order of `read_alerts`.
+
+    One that is not kept any more is left out.
+    """
+    arguments = {
+        **_filter_arguments(AlertFilter()),
+        "numbers": integer_array(numbers),
+        "limit": len(numbers),
+        "skip": 0,
+    }
+    return _read_shown(connection, arguments, now_at)
+
+
+def _filter_arguments(wanted: AlertFilter) -> dict[str, object]:
+    return {
+        "state": wanted.state,
+        "host": wanted.host,
+        "group": wanted.group,
+        "code": wanted.code,
+        "severity": wanted.severity,
+        "from_at": wanted.from_at,
+        "to_at": wanted.to_at,
+    }
+
+
+def _read_shown(
+    connection: ReaderConnection, arguments: Mapping[str, object], now_at: datetime
+) -> list[AlertShown]:
+    rows = connection.execute(_statement("alerts_found"), arguments).fetchall()
+    found = [shown_from_row(row) for row in rows]
     if not any(alert.state is AlertState.OPEN for alert in found):
         return found
     silences = find_in_force(connection, now_at)
@@ -168,7 +185,7 @@ def count_open(connection: ReaderConnection) -> int:
 def read_alert(connection: ReaderConnection, event_id: UUID) -> AlertShown | None:
     """The alert that this transition belongs to, without notices and silences; None: none."""
     row = connection.execute(_statement("alert_of_event"), {"event_id": event_id}).fetchone()
-    return None if row is None else _shown(row)
+    return None if row is None else shown_from_row(row)
 
 
 def read_transitions(
@@ -189,12 +206,18 @@ def read_transitions(
             limit=limit_value,
             unit=unit,
             reason=reason,
-            notices=[_notice(notice) for notice in orjson.loads(notices)],
+            notices=[notice_from_json(notice) for notice in orjson.loads(notices)],
         )
         for (
             event_id, kind, slot_at, noted_at, severity, value, limit_value, unit, reason, notices,
         ) in rows
     ]  # fmt: skip
+
+
+def read_changes_before(connection: ReaderConnection, alert: AlertShown) -> list[str]:
+    """What changed on its host just before it opened: sentences, newest first."""
+    row = connection.execute(_statement("host_of_alert"), {"alert_id": alert.alert_id}).fetchone()
+    return [] if row is None else find_changes(connection, row[0], alert.opened_at)
 
 
 def read_open_by_host(connection: ReaderConnection) -> dict[str, OpenOfHost]:
@@ -243,51 +266,6 @@ def read_marks(
         )
         for host, code, subject, severity, opened_at, closed_at in rows
     ]
-
-
-def _shown(row: Sequence[Any]) -> AlertShown:
-    (alert_id, host, group, code, subject, state, severity, *rest) = row
-    (first_bad_slot_at, last_good_slot_at, opened_at, closed_at) = rest[:4]
-    (value, peak_value, limit, unit, reason) = rest[4:9]
-    (flapping_since_at, by, at, until_at, note, event_id, notices) = rest[9:]
-    return AlertShown(
-        alert_id=alert_id,
-        host=host,
-        group=group,
-        code=code,
-        subject=subject,
-        state=AlertState(state),
-        severity=Severity(severity),
-        first_bad_slot_at=first_bad_slot_at,
-        last_good_slot_at=last_good_slot_at,
-        opened_at=opened_at,
-        closed_at=closed_at,
-        value=value,
-        peak_value=peak_value,
-        limit=limit,
-        unit=unit,
-        reason=reason,
-        flapping_since_at=flapping_since_at,
-        acknowledgement=None
-        if by is None
-        else Acknowledgement(by=by, at=at, until_at=until_at, note=note or ""),
-        event_id=event_id,
-        notices=[_notice(notice) for notice in orjson.loads(notices)],
-    )
-
-
-def _notice(found: dict[str, Any]) -> Notice:
-    accepted_at = found["accepted_at"]
-    return Notice(
-        transition=found["transition"],
-        at=datetime.fromisoformat(found["at"]),
-        channel=found["channel"],
-        state=found["state"],
-        attempts=found["attempts"],
-        accepted_at=None if accepted_at is None else datetime.fromisoformat(accepted_at),
-        recipients=found["recipients"] or [],
-        error=found["error"],
-    )
 
 
 def _statement(name: str) -> LiteralString:

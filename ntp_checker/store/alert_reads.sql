@@ -1,6 +1,7 @@
 -- name: alerts_found
 -- Alerts that were or are open, open ones first, worst first, newest first; with what was sent.
--- Times bound the time in which they were open, from_at included, to_at not.
+-- Times bound the time in which they were open, from_at included, to_at not. The filters and the
+-- order are those of alert_numbers.
 SELECT alert.alert_id,
        host.name,
        host.group_name,
@@ -44,6 +45,7 @@ SELECT alert.alert_id,
   FROM metrics.alert
   JOIN metrics.host ON host.host_id = alert.host_id
  WHERE alert.opened_at IS NOT NULL
+   AND (%(numbers)s::bigint[] IS NULL OR alert.alert_id = ANY (%(numbers)s::bigint[]))
    AND (%(state)s::text IS NULL OR alert.state = %(state)s)
    AND (%(host)s::text IS NULL OR host.name = %(host)s)
    AND (%(group)s::text IS NULL OR host.group_name = %(group)s)
@@ -56,6 +58,24 @@ SELECT alert.alert_id,
           alert.opened_at DESC,
           alert.alert_id DESC
  LIMIT %(limit)s OFFSET %(skip)s;
+
+-- name: alert_numbers
+-- The number of each of these alerts, filtered and in order as alerts_found has them.
+SELECT alert.alert_id
+  FROM metrics.alert
+  JOIN metrics.host ON host.host_id = alert.host_id
+ WHERE alert.opened_at IS NOT NULL
+   AND (%(state)s::text IS NULL OR alert.state = %(state)s)
+   AND (%(host)s::text IS NULL OR host.name = %(host)s)
+   AND (%(group)s::text IS NULL OR host.group_name = %(group)s)
+   AND (%(code)s::text IS NULL OR alert.code = %(code)s)
+   AND (%(severity)s::text IS NULL OR alert.severity = %(severity)s)
+   AND (%(from_at)s::timestamptz IS NULL OR alert.closed_at IS NULL OR alert.closed_at >= %(from_at)s)
+   AND (%(to_at)s::timestamptz IS NULL OR alert.opened_at < %(to_at)s)
+ ORDER BY alert.state = 'open' DESC,
+          CASE WHEN alert.state = 'open' THEN alert.severity = 'critical' END DESC,
+          alert.opened_at DESC,
+          alert.alert_id DESC;
 
 -- name: count_open
 SELECT count(*) FROM metrics.alert WHERE state = 'open';
@@ -89,6 +109,9 @@ SELECT alert.alert_id,
   JOIN metrics.alert ON alert.alert_id = event.alert_id
   JOIN metrics.host ON host.host_id = alert.host_id
  WHERE event.event_id = %(event_id)s AND alert.opened_at IS NOT NULL;
+
+-- name: host_of_alert
+SELECT host_id FROM metrics.alert WHERE alert_id = %(alert_id)s AND host_id > 0;
 
 -- name: transitions_of_alert
 -- In their order, each with what was to be sent of it.

@@ -8,6 +8,7 @@ import orjson
 
 from ntp_checker.notes import HandOver, Note, NotedMessage, NoteState
 from ntp_checker.store.arrays import text_array
+from ntp_checker.store.notifications import PARTLY_TAKEN
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.queries import load_queries
 
@@ -27,7 +28,9 @@ async def settle_noted(conn: CheckerConnection, handed: HandOver) -> set[UUID]:
     settled = [
         note
         for note in handed.notes
-        if note.transition.event_id in known and note.state is not NoteState.WAITING
+        if note.transition.event_id in known
+        # What some have goes to the others as the same message, whoever sends it.
+        and (note.state is not NoteState.WAITING or note.error_kind == PARTLY_TAKEN)
     ]
     needed = {note.message_id for note in settled}
     messages = [one for one in handed.messages if one.message_id in needed]

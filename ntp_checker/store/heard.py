@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from ntp_checker.heard import Told
 from ntp_checker.known_alerts import Known, KnownAlert, KnownHost
 from ntp_checker.model import Alert, AlertKey, AlertState, ProblemCode
-from ntp_checker.routing import Told
 from ntp_checker.store.alerts import HostAlerts
 from ntp_checker.store.arrays import integer_array
 from ntp_checker.store.pool import CheckerConnection
@@ -71,8 +71,8 @@ async def _read_heard(
         await cursor.execute(load_queries("heard")["heard"], {"host_ids": integer_array(host_ids)})
         for host_id, code, subject, began_at, channel, *waits in await cursor.fetchall():
             key = AlertKey(host=names[host_id], code=ProblemCode(code), subject=subject)
-            until_at, group_key = waits
+            until_at, group_key, is_critical = waits
             heard.setdefault((host_id, key, began_at), {})[channel] = Told(
-                until_at=until_at, group_key=group_key
+                until_at=until_at, group_key=group_key, is_critical=is_critical
             )
     return heard

@@ -12,11 +12,11 @@ WITH wanted AS (
        AND alert.flapping_since_at IS NOT NULL
 ),
 earlier AS (
-    SELECT wanted.alert_id, event.event_id
+    SELECT wanted.alert_id, event.event_id, event.severity = 'critical' AS is_critical
       FROM wanted
       JOIN metrics.alert_event AS event ON event.alert_id = wanted.alert_id
      UNION ALL
-    SELECT wanted.alert_id, event.event_id
+    SELECT wanted.alert_id, event.event_id, event.severity = 'critical'
       FROM wanted
       JOIN metrics.alert AS before
         ON before.host_id = wanted.host_id
@@ -29,10 +29,11 @@ earlier AS (
 )
 SELECT DISTINCT ON (wanted.alert_id, told.channel)
        wanted.host_id, wanted.code, wanted.subject, wanted.first_bad_slot_at, told.channel,
-       CASE WHEN told.state = 'waiting' THEN told.not_before_at END, told.group_key
+       CASE WHEN told.state = 'waiting' THEN told.not_before_at END, told.group_key,
+       earlier.is_critical
   FROM wanted
   JOIN earlier ON earlier.alert_id = wanted.alert_id
   JOIN metrics.notification AS told
     ON told.event_id = earlier.event_id AND told.state IN ('waiting', 'claimed', 'accepted')
- ORDER BY wanted.alert_id, told.channel, told.state = 'waiting' DESC, told.not_before_at DESC,
-          told.notification_id DESC;
+ ORDER BY wanted.alert_id, told.channel, earlier.is_critical DESC, told.state = 'waiting' DESC,
+          told.not_before_at DESC, told.notification_id DESC;

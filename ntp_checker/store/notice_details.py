@@ -2,26 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
 
 from ntp_checker.message import SampleLine
 from ntp_checker.store.arrays import integer_array, text_array
-from ntp_checker.store.codes import SOURCE_STATE_NUMBER, STATUS_NUMBER
+from ntp_checker.store.codes import STATUS_NUMBER
+from ntp_checker.store.host_changes import LOOK_BACK, read_changes
 from ntp_checker.store.notifications import Claimed
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.queries import load_queries
 
 #: A digest tells of more hosts than anybody reads details of.
 MAX_HOSTS = 20
-#: How far back samples and changes are looked for.
-_LOOK_BACK = timedelta(hours=1)
 
 _STATUS = {number: status for status, number in STATUS_NUMBER.items()}
-_STATE = {number: state.value for state, number in SOURCE_STATE_NUMBER.items()}
-_REACH_WORDS = ("answers no poll", "answers some polls", "answers its polls")
 _FIX_WORDS = {"fix_3d": "3D fix", "fix_2d": "2D fix", "no_fix": "no fix"}
 
 
@@ -33,7 +30,7 @@ class HostDetails:
     selected_source: str | None = None
     gps: str | None = None
     samples: list[SampleLine] = field(default_factory=list)  #: oldest first, five at most
-    changes: list[str] = field(default_factory=list)  #: sentences, oldest first
+    changes: list[str] = field(default_factory=list)  #: sentences, newest first
 
 
 async def read_details(
@@ -49,7 +46,7 @@ async def read_details(
     details = {host_id: HostDetails() for host_id in until}
     spans = {
         "host_ids": integer_array(until),
-        "from_ats": text_array((at - _LOOK_BACK).isoformat() for at in until.values()),
+        "from_ats": text_array((at - LOOK_BACK).isoformat() for at in until.values()),
         "to_ats": text_array(at.isoformat() for at in until.values()),
     }
     queries = load_queries("notice_details")
@@ -71,9 +68,8 @@ async def read_details(
         details[host_id].selected_source = source_words(_json(selected))
         if selected is None and sources is not None:
             details[host_id].selected_source = f"none of {sources}"
-    rows = await conn.execute(queries["changes_before"], spans)
-    for host_id, slot_at, address, state, reach_class in await rows.fetchall():
-        details[host_id].changes.append(_change_words(slot_at, address, state, reach_class))
+    for host_id, changes in (await read_changes(conn, until)).items():
+        details[host_id].changes = changes
     return details
 
 
@@ -98,11 +94,3 @@ def source_words(source: Mapping[str, Any] | None) -> str | None:
     if source is None:
         return None
     return f"{source['address']}, stratum {source['stratum']}, reach {source['reach']:o} (octal)"
-
-
-def _change_words(
-    slot_at: datetime, address: str, state: int | None, reach_class: int | None
-) -> str:
-    if state is None or reach_class is None:
-        return f"{slot_at:%H:%M:%S} {address} is no source any more"
-    return f"{slot_at:%H:%M:%S} {address} is {_STATE[state]}, {_REACH_WORDS[reach_class]}"

@@ -23,18 +23,3 @@ SELECT host.host_id,
   FROM metrics.host
   LEFT JOIN metrics.latest ON latest.host_id = host.host_id
  WHERE host.host_id = ANY (%(host_ids)s::integer[]);
-
--- name: changes_before
--- What changed among a host's sources just before and since, oldest first.
-SELECT wanted.host_id, change.slot_at, change.address, change.state, change.reach_class
-  FROM unnest(%(host_ids)s::integer[], %(from_ats)s::timestamptz[], %(to_ats)s::timestamptz[])
-       AS wanted (host_id, from_at, to_at)
- CROSS JOIN LATERAL (
-       SELECT slot_at, address, state, reach_class
-         FROM metrics.source_change
-        WHERE host_id = wanted.host_id
-          AND slot_at >= wanted.from_at
-          AND slot_at <= wanted.to_at
-        ORDER BY slot_at DESC
-        LIMIT 6) AS change
- ORDER BY wanted.host_id, change.slot_at;

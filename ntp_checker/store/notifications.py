@@ -12,9 +12,9 @@ from uuid import UUID
 
 import orjson
 
+from ntp_checker.heard import OVERTAKEN, Told
 from ntp_checker.message.notice import OutgoingMessage
 from ntp_checker.model import Due, Notification, Severity, Transition, TransitionKind
-from ntp_checker.routing import Told
 from ntp_checker.store.alert_rows import alert_from_row
 from ntp_checker.store.arrays import integer_array, text_array
 from ntp_checker.store.pool import CheckerConnection
@@ -30,7 +30,9 @@ LATE_S = 300.0
 OLD_NEWS_KEY = "what happened meanwhile"
 #: `error_kind` of what failed by a fault of ours: sent alone from then on, it harms no other.
 INTERNAL_ERROR = "internal"
-#: `error_kind` of what was queued for a channel that the settings no longer have.
+#: `error_kind` of what some of a message's recipients have: sent again as the same message.
+PARTLY_TAKEN = "partly_taken"
+#: `error_kind` of what was queued for a channel that the settings do not have.
 UNKNOWN_CHANNEL = "unknown_channel"
 
 
@@ -66,6 +68,19 @@ async def queue(conn: CheckerConnection, notifications: Iterable[Notification]) 
     return queued.rowcount
 
 
+async def queue_news(conn: CheckerConnection, notifications: Sequence[Notification]) -> int:
+    """As `queue`; what waits of the same alerts and is overtaken by these is not sent any more.
+
+    For who holds the lease of their hosts: nobody else overtakes the same ones meanwhile.
+    """
+    queued = await queue(conn, notifications)
+    if queued:
+        event_ids = text_array({str(one.event_id) for one in notifications})
+        given = {"event_ids": event_ids, "reason": OVERTAKEN}
+        await conn.execute(load_queries("notifications")["overtake"], given)
+    return queued
+
+
 async def suppress(conn: CheckerConnection, event_ids: Iterable[UUID], reason: str) -> int:
     """How many were still waiting; afterwards nobody is told of these transitions any more."""
     suppressed = await conn.execute(
@@ -84,8 +99,10 @@ async def read_told(
     found = await conn.execute(
         load_queries("notifications")["told"], {"event_ids": text_array(map(str, wanted))}
     )
-    for event_id, channel, until_at, group_key in await found.fetchall():
-        told[event_id][channel] = Told(until_at=until_at, group_key=group_key)
+    for event_id, channel, until_at, group_key, is_critical in await found.fetchall():
+        told[event_id][channel] = Told(
+            until_at=until_at, group_key=group_key, is_critical=is_critical
+        )
     return told
 
 
@@ -113,6 +130,7 @@ async def claim(
                 "late_s": LATE_S,
                 "old_news_key": OLD_NEWS_KEY,
                 "alone_kind": INTERNAL_ERROR,
+                "rest_kind": PARTLY_TAKEN,
             },
         )
         return [_claimed(row) for row in await cursor.fetchall()]
@@ -206,22 +224,29 @@ async def settle_given_up(
     )
 
 
-async def give_up_unknown(conn: CheckerConnection, channels: Iterable[str]) -> int:
-    """How many waited for a channel other than these; afterwards they are dead letters."""
-    given_up = await conn.execute(
-        load_queries("notifications")["give_up_unknown"],
-        {
-            "channels": text_array(channels),
-            "error_kind": UNKNOWN_CHANNEL,
-            "error_text": "the channel is no longer configured",
-        },
+async def put_back(
+    conn: CheckerConnection, claimed: Sequence[Claimed], *, delay_s: float
+) -> list[Claimed]:
+    """Afterwards they wait for `delay_s`, as if not claimed; those claims that were not ours."""
+    return await _settle(conn, "put_back", claimed, {"delay_s": delay_s})
+
+
+async def unknown_channels(
+    conn: CheckerConnection, channels: Iterable[str], *, due_for_s: float
+) -> list[str]:
+    """The other channels for which something has been due for that long."""
+    found = await conn.execute(
+        load_queries("notifications")["unknown_channels"],
+        {"channels": text_array(channels), "due_for_s": due_for_s},
     )
-    return given_up.rowcount
+    return [channel for (channel,) in await found.fetchall()]
 
 
 async def waiting_ages_s(conn: CheckerConnection) -> dict[str, float]:
     """By channel, for how long the oldest notification that is due has been due."""
-    found = await conn.execute(load_queries("notifications")["waiting_ages"])
+    found = await conn.execute(
+        load_queries("notifications")["waiting_ages"], {"rest_kind": PARTLY_TAKEN}
+    )
     return dict(await found.fetchall())
 
 
@@ -253,15 +278,18 @@ async def _settle(
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    notification_id, claim_epoch, channel, group_key, attempts, host_id, group = row[:7]
-    event_id, kind, ordinal, slot_at, severity, value, limit, unit, reason = row[7:16]
-    alert = alert_from_row(row[16:])
+    notification_id, claim_epoch, channel, group_key, attempts = row[:5]
+    error_kind, due_for_s, host_id, group = row[5:9]
+    event_id, kind, ordinal, slot_at, severity, value, limit, unit, reason = row[9:18]
+    alert = alert_from_row(row[18:])
     return Claimed(
         notification_id=notification_id,
         claim_epoch=claim_epoch,
         channel=channel,
         group_key=group_key,
         attempts=attempts,
+        error_kind=error_kind,
+        due_for_s=due_for_s,
         host_id=host_id,
         group=group,
         transition=Transition(

@@ -12,6 +12,26 @@ SELECT given.event_id, given.channel, given.group_key,
  ORDER BY given.event_id, given.channel
 ON CONFLICT (event_id, channel) DO NOTHING;
 
+-- name: overtake
+-- Of the same alert and channel what is not due yet and waits for longer than these, which end it or
+-- are worse: a warning that waits for its hours would be read as news.
+UPDATE metrics.notification AS earlier
+   SET state = 'suppressed',
+       error_text = %(reason)s,
+       settled_at = clock_timestamp()
+  FROM metrics.notification AS sooner
+  JOIN metrics.alert_event AS event ON event.event_id = sooner.event_id
+  JOIN metrics.alert_event AS before
+    ON before.alert_id = event.alert_id AND before.ordinal < event.ordinal
+ WHERE sooner.event_id = ANY (%(event_ids)s::uuid[])
+   AND sooner.state IN ('waiting', 'claimed', 'accepted')
+   AND (event.transition IN ('eased', 'resolved')
+        OR (event.severity = 'critical' AND before.severity <> 'critical'))
+   AND earlier.event_id = before.event_id
+   AND earlier.channel = sooner.channel
+   AND earlier.state = 'waiting'
+   AND earlier.not_before_at > greatest(sooner.not_before_at, clock_timestamp());
+
 -- name: suppress
 -- What a sender has in hand goes out.
 UPDATE metrics.notification
@@ -23,14 +43,15 @@ UPDATE metrics.notification
 -- name: told
 -- Who heard, or is about to hear, of the alerts that these transitions belong to; or that what they
 -- are about had begun to flap, for then openings and closings were quiet until it came to rest.
+-- Where they heard of something critical, that counts, and not what waits for its hours beside it.
 WITH earlier AS (
-    SELECT given.event_id AS given_id, event.event_id
+    SELECT given.event_id AS given_id, event.event_id, event.severity = 'critical' AS is_critical
       FROM metrics.alert_event AS given
       JOIN metrics.alert_event AS event
         ON event.alert_id = given.alert_id AND event.ordinal < given.ordinal
      WHERE given.event_id = ANY (%(event_ids)s::uuid[])
      UNION ALL
-    SELECT given.event_id, event.event_id
+    SELECT given.event_id, event.event_id, event.severity = 'critical'
       FROM metrics.alert_event AS given
       JOIN metrics.alert AS own ON own.alert_id = given.alert_id
       JOIN metrics.alert AS before
@@ -46,17 +67,19 @@ WITH earlier AS (
 )
 SELECT DISTINCT ON (earlier.given_id, told.channel)
        earlier.given_id, told.channel,
-       CASE WHEN told.state = 'waiting' THEN told.not_before_at END, told.group_key
+       CASE WHEN told.state = 'waiting' THEN told.not_before_at END, told.group_key,
+       earlier.is_critical
   FROM earlier
   JOIN metrics.notification AS told
     ON told.event_id = earlier.event_id AND told.state IN ('waiting', 'claimed', 'accepted')
- ORDER BY earlier.given_id, told.channel, told.state = 'waiting' DESC, told.not_before_at DESC,
+ ORDER BY earlier.given_id, told.channel, earlier.is_critical DESC, told.state = 'waiting' DESC, told.not_before_at DESC,
           told.notification_id DESC;
 
 -- name: claim
 -- What shares a message: one group; what has been late for long, whatever its group, and old news,
 -- which wait for each other while more of them are coming in; and nothing with what a fault of ours
--- kept back. Of these what has been due for longest, whole: whoever has its first row has them all,
+-- kept back, nor with a message that some of its recipients have: the others get that very one. Of
+-- these what has been due for longest, whole: whoever has its first row has them all,
 -- and what another sender holds at this moment is passed by. What
 -- failed goes to the end of the line, but when one of its message is due it goes along; so does
 -- what is still to be told of the same alert's past, or its beginning would follow its end.
@@ -65,6 +88,8 @@ WITH untold AS (
            coalesce(notification.retry_at, notification.not_before_at) AS due_at,
            CASE WHEN notification.error_kind = %(alone_kind)s
                 THEN format('alone %%s', notification.notification_id)
+                WHEN notification.error_kind = %(rest_kind)s
+                THEN format('rest %%s', notification.message_id)
                 WHEN notification.not_before_at
                      < statement_timestamp() - make_interval(secs => %(late_s)s)
                      OR notification.group_key = %(old_news_key)s
@@ -113,7 +138,7 @@ led AS (
       FROM leader
       JOIN placed AS first ON first.notification_id = leader.notification_id
       JOIN placed ON placed.message_key = first.message_key
-     WHERE placed.place <= %(limit)s
+     WHERE placed.place <= %(limit)s OR starts_with(placed.message_key, 'rest ')
 ),
 chosen AS (
     SELECT member.notification_id
@@ -129,8 +154,10 @@ chosen AS (
                    ON before.alert_id = event.alert_id AND before.ordinal < event.ordinal
                  JOIN metrics.notification AS earlier
                    ON earlier.event_id = before.event_id AND earlier.channel = %(channel)s
-                WHERE NOT starts_with(led.message_key, 'alone')
-                  AND earlier.error_kind IS DISTINCT FROM %(alone_kind)s)
+                WHERE NOT starts_with(led.message_key, 'alone ')
+                  AND NOT starts_with(led.message_key, 'rest ')
+                  AND earlier.error_kind IS DISTINCT FROM %(alone_kind)s
+                  AND earlier.error_kind IS DISTINCT FROM %(rest_kind)s)
        AND member.not_before_at <= statement_timestamp()
        AND member.state IN ('waiting', 'claimed')
        AND (member.state = 'waiting' OR member.claimed_until_at <= statement_timestamp())
@@ -146,10 +173,12 @@ claimed AS (
       FROM chosen
      WHERE notification.notification_id = chosen.notification_id
     RETURNING notification.notification_id, notification.claim_epoch, notification.channel,
-              notification.group_key, notification.attempts, notification.event_id
+              notification.group_key, notification.attempts, notification.error_kind,
+              extract(epoch FROM clock_timestamp() - notification.not_before_at)::double precision
+                  AS due_for_s, notification.event_id
 )
 SELECT claimed.notification_id, claimed.claim_epoch, claimed.channel, claimed.group_key,
-       claimed.attempts, alert.host_id, host.group_name,
+       claimed.attempts, claimed.error_kind, claimed.due_for_s, alert.host_id, host.group_name,
        event.event_id, event.transition, event.ordinal, event.slot_at, event.severity,
        event.value, event.limit_value, event.unit, event.reason,
        host.name, alert.code, alert.subject, alert.state, alert.severity,
@@ -237,6 +266,21 @@ UPDATE metrics.notification AS notification
    AND notification.state = 'claimed'
 RETURNING notification.notification_id;
 
+-- name: put_back
+-- What was claimed and not tried, for its channel takes a break.
+UPDATE metrics.notification AS notification
+   SET state = 'waiting',
+       claimed_by = NULL,
+       claimed_until_at = NULL,
+       attempts = notification.attempts - 1,
+       retry_at = clock_timestamp() + make_interval(secs => %(delay_s)s)
+  FROM unnest(%(notification_ids)s::bigint[], %(claim_epochs)s::bigint[])
+       AS held (notification_id, claim_epoch)
+ WHERE notification.notification_id = held.notification_id
+   AND notification.claim_epoch = held.claim_epoch
+   AND notification.state = 'claimed'
+RETURNING notification.notification_id;
+
 -- name: settle_given_up
 UPDATE metrics.notification AS notification
    SET state = 'given_up',
@@ -252,20 +296,17 @@ UPDATE metrics.notification AS notification
    AND notification.state = 'claimed'
 RETURNING notification.notification_id;
 
--- name: give_up_unknown
-UPDATE metrics.notification
-   SET state = 'given_up',
-       claimed_by = NULL,
-       claimed_until_at = NULL,
-       error_kind = %(error_kind)s,
-       error_text = %(error_text)s,
-       settled_at = clock_timestamp()
+-- name: unknown_channels
+SELECT DISTINCT channel
+  FROM metrics.notification
  WHERE channel <> ALL (%(channels)s::text[])
-   AND (state = 'waiting' OR (state = 'claimed' AND claimed_until_at <= clock_timestamp()));
+   AND state IN ('waiting', 'claimed')
+   AND not_before_at <= clock_timestamp() - make_interval(secs => %(due_for_s)s);
 
 -- name: waiting_ages
--- Since it was due: what is deferred does not wait, what failed does.
+-- Since it was due: what is deferred does not wait, what failed does; but not what somebody has.
 SELECT channel, extract(epoch FROM clock_timestamp() - min(not_before_at))::double precision
   FROM metrics.notification
  WHERE state IN ('waiting', 'claimed') AND not_before_at <= statement_timestamp()
+   AND error_kind IS DISTINCT FROM %(rest_kind)s
  GROUP BY channel;

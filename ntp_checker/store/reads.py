@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any, LiteralString, cast
 
 import orjson
@@ -21,7 +20,7 @@ from ntp_checker.errors import SchemaMismatch, StoreError
 from ntp_checker.model import Status
 from ntp_checker.store.codes import STATUS_NUMBER
 from ntp_checker.store.cutoff import cut_off_after
-from ntp_checker.store.migrate import load_migrations
+from ntp_checker.store.migrate import known_migrations, status_of
 from ntp_checker.store.pool import ActPool, ReaderConnection, ReaderPool, store_errors
 from ntp_checker.store.queries import load_queries
 
@@ -99,17 +98,9 @@ def bounded_transaction(
 
 
 def check_schema(connection: ReaderConnection) -> None:
-    """Raises SchemaMismatch unless the database's schema is the one this code was made for."""
-    row = connection.execute(_statement("schema_version")).fetchone()
-    found, wanted = row[0] if row else 0, _schema_wanted()
-    if found < wanted:
-        raise SchemaMismatch(
-            f"schema metrics is at version {found}, {wanted} is needed: run `ntp-checker db migrate`"
-        )
-    if found > wanted:
-        raise SchemaMismatch(
-            f"schema metrics is at version {found}, this release knows {wanted}: use the newer one"
-        )
+    """Raises SchemaMismatch unless this code works on the database's schema."""
+    applied = connection.execute(load_queries("migrate")["applied"]).fetchall()
+    status_of(applied, known_migrations()).check()
 
 
 def read_clock(connection: ReaderConnection) -> datetime:
@@ -191,8 +182,3 @@ def _json(text: str | None) -> Any:  # noqa: ANN401  -- whatever the column's li
 
 def _statement(name: str) -> LiteralString:
     return load_queries("reads")[name]
-
-
-@cache
-def _schema_wanted() -> int:
-    return load_migrations()[-1].version

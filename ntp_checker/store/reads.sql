@@ -2,9 +2,6 @@
 -- For this transaction only.
 SELECT set_config('statement_timeout', %(limit)s, true);
 
--- name: schema_version
-SELECT coalesce(max(version), 0) AS version FROM metrics.schema_migration;
-
 -- name: clock
 -- Slots are in this server's time, so ages and ranges are, too.
 SELECT clock_timestamp() AS now_at;

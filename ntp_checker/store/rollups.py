@@ -28,6 +28,11 @@ class Tier:
     max_buckets: int
 
     @property
+    def name(self) -> str:
+        """Its width in short, such as 5m."""
+        return self.table.removeprefix("rollup_")
+
+    @property
     def dirty_table(self) -> str:
         """Its dirty log."""
         return f"{self.table}_dirty"

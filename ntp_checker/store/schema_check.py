@@ -5,7 +5,6 @@ from ntp_checker.store.conninfo import AnyUrl, conninfo_for
 from ntp_checker.store.migrate import (
     SchemaStatus,
     load_migrations,
-    mismatch,
     not_reached,
     status_of,
     status_without_ours,
@@ -28,8 +27,7 @@ async def check_schema(url: AnyUrl) -> None:
         raise not_reached(err) from err
     async with conn:
         status = await _schema_status(conn)
-    if not status.is_current:
-        raise mismatch(status)
+    status.check()
 
 
 async def _schema_status(conn: CheckerConnection) -> SchemaStatus:

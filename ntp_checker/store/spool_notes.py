@@ -1,7 +1,8 @@
 """Notes of what is told while the database is away: decided, tried, accepted. SQLite."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,9 @@ from uuid import UUID
 import orjson
 import structlog
 
+from ntp_checker.heard import OVERTAKEN, overtakes
 from ntp_checker.message import OutgoingMessage
+from ntp_checker.model import AlertKey
 from ntp_checker.notes import (
     Decision,
     HandOver,
@@ -24,7 +27,7 @@ from ntp_checker.store.notifications import (
     INTERNAL_ERROR,
     LATE_S,
     OLD_NEWS_KEY,
-    UNKNOWN_CHANNEL,
+    PARTLY_TAKEN,
 )
 from ntp_checker.store.queries import load_queries
 from ntp_checker.store.spool_times import microseconds, moment
@@ -59,11 +62,18 @@ class SpoolNotes:
         self._is_away = True
 
     async def add(self, decisions: Iterable[Decision], now: datetime) -> None:
-        """Notes these, unless they are there already."""
-        rows = [_row(decision, now) for decision in decisions]
+        """Notes these, unless they are there already; what they overtake is not sent any more."""
+        decided = list(decisions)
+        rows = [_row(decision, now) for decision in decided]
+        given = {"now_us": microseconds(now), "reason": OVERTAKEN}
 
         def insert(conn: sqlite3.Connection) -> int:
             conn.executemany(self._sql["add_note"], rows)
+            to_come = conn.execute(self._sql["still_to_come"], given).fetchall()
+            overtaken = _overtaken(to_come, decided, now)
+            conn.executemany(
+                self._sql["suppress"], [{**given, "note_id": one} for one in overtaken]
+            )
             return self._counted(conn)
 
         await self._thread.run(insert, self._note_count)
@@ -75,16 +85,22 @@ class SpoolNotes:
             "now_us": microseconds(now),
             "late_us": microseconds(now - timedelta(seconds=LATE_S)),
             "alone_kind": INTERNAL_ERROR,
+            "rest_kind": PARTLY_TAKEN,
             "old_news_key": OLD_NEWS_KEY,
         }
 
         def claim(conn: sqlite3.Connection) -> list[tuple[Any, ...]]:
             due = conn.execute(self._sql["due"], asked).fetchall()
-            chosen = [row[:-1] for row in due if row[-1] == due[0][-1]][:CLAIM_LIMIT]
+            chosen = [row[:-1] for row in due if row[-1] == due[0][-1]]
+            if due and not due[0][-1].startswith("rest "):
+                chosen = chosen[:CLAIM_LIMIT]
             conn.executemany(self._sql["count_attempt"], [{"note_id": row[0]} for row in chosen])
             return chosen
 
-        notes = _readable(await self._thread.run(claim), attempts_more=1)
+        notes = [
+            replace(note, due_for_s=(now - note.not_before_at).total_seconds())
+            for note in _readable(await self._thread.run(claim), attempts_more=1)
+        ]
         return sorted(notes, key=lambda note: (note.transition.slot_at, note.transition.ordinal))
 
     async def put_message(
@@ -147,20 +163,39 @@ class SpoolNotes:
         lost, _ = await self._thread.run(settle, lambda found: self._note_count(found[1]))
         return list(lost)
 
-    async def give_up_unknown(self, channels: Collection[str], now: datetime) -> int:
-        """How many waited for a channel other than these; afterwards nobody tries them."""
-        given = {
-            "error_kind": UNKNOWN_CHANNEL,
-            "error_text": "the channel is no longer configured",
-            "settled_us": microseconds(now),
-        }
+    async def put_back(
+        self,
+        notes: Sequence[Note],
+        now: datetime,
+        *,
+        retry_at: datetime,
+        stand_ins: Iterable[Decision],
+    ) -> list[Note]:
+        """They wait as before they were claimed, until then; those that did not wait any more."""
+        retry_us = microseconds(retry_at)
+        others = [_row(decision, now) for decision in stand_ins]
 
-        def give_up(conn: sqlite3.Connection) -> int:
-            waiting = {channel for (channel,) in conn.execute(self._sql["channels"]).fetchall()}
-            rows = [{**given, "channel": channel} for channel in waiting.difference(channels)]
-            return conn.executemany(self._sql["give_up_channel"], rows).rowcount if rows else 0
+        def put_back(conn: sqlite3.Connection) -> tuple[list[Note], int]:
+            lost = [
+                note
+                for note in notes
+                if not conn.execute(
+                    self._sql["put_back"], {"retry_us": retry_us, "note_id": note.note_id}
+                ).rowcount
+            ]
+            conn.executemany(self._sql["add_note"], others)
+            return lost, self._counted(conn)
 
-        return int(await self._thread.run(give_up))
+        lost, _ = await self._thread.run(put_back, lambda found: self._note_count(found[1]))
+        return list(lost)
+
+    async def channels_due(self, until_at: datetime) -> list[str]:
+        """Those for which something has been due since then."""
+        given = {"until_us": microseconds(until_at)}
+        found = await self._thread.run(
+            lambda conn: conn.execute(self._sql["channels_due"], given).fetchall()
+        )
+        return [channel for (channel,) in found]
 
     async def read(self) -> HandOver:
         """All of them, but for those that can't be read."""
@@ -214,6 +249,30 @@ def _row(decision: Decision, now: datetime) -> dict[str, Any]:
         "settled_us": microseconds(now) if is_suppressed else None,
         "subject": encode_subject(decision.subject),
     }
+
+
+def _overtaken(
+    to_come: Iterable[Sequence[Any]], decisions: Iterable[Decision], now: datetime
+) -> list[int]:
+    """Numbers of the notes that come later than one of these, which overtakes them."""
+    sooner: dict[tuple[str, AlertKey], list[Decision]] = {}
+    for one in decisions:
+        if one.notification.suppressed_by is None:
+            key = (one.notification.channel, one.subject.transition.key)
+            sooner.setdefault(key, []).append(one)
+    overtaken = []
+    for note_id, channel, not_before_us, payload in to_come:
+        try:
+            waiting = decode_subject(payload).transition
+        except ValueError:
+            continue  # said where it is read to be sent
+        if any(
+            microseconds(one.notification.not_before_at or now) < not_before_us
+            and overtakes(one.subject.transition, waiting)
+            for one in sooner.get((channel, waiting.key), ())
+        ):
+            overtaken.append(note_id)
+    return overtaken
 
 
 def _readable(rows: Iterable[Sequence[Any]], *, attempts_more: int = 0) -> list[Note]:

@@ -6,12 +6,23 @@ VALUES (:event_id, :channel, :group_key, :state, :not_before_us, :error_text, :s
         :subject)
 ON CONFLICT (event_id, channel) DO NOTHING;
 
+-- name: still_to_come
+SELECT note_id, channel, not_before_us, subject
+  FROM note
+ WHERE state = 'waiting' AND not_before_us > :now_us;
+
+-- name: suppress
+UPDATE note SET state = 'suppressed', error_text = :reason, settled_us = :now_us
+ WHERE note_id = :note_id AND state = 'waiting';
+
 -- name: due
 -- What shares a message, as the database's outbox has it: one group; what has been late for long,
--- and old news, which wait for more of them; nothing with what a fault of ours kept back.
+-- and old news, which wait for more of them; nothing with what a fault of ours kept back, nor with
+-- a message that some of its recipients have.
 SELECT note_id, channel, group_key, state, attempts, message_id, not_before_us, error_kind,
        error_text, settled_us, subject,
        CASE WHEN error_kind = :alone_kind THEN 'alone ' || note_id
+            WHEN error_kind = :rest_kind THEN 'rest ' || message_id
             WHEN not_before_us < :late_us OR group_key = :old_news_key THEN 'late'
             ELSE 'group ' || group_key END AS message_key
   FROM note
@@ -59,6 +70,10 @@ UPDATE note
        error_text = :error_text, settled_us = :settled_us
  WHERE note_id = :note_id AND state = 'waiting';
 
+-- name: put_back
+UPDATE note SET attempts = attempts - 1, retry_us = :retry_us
+ WHERE note_id = :note_id AND state = 'waiting';
+
 -- name: drop_notes
 DELETE FROM note WHERE event_id = :event_id;
 
@@ -81,10 +96,5 @@ SELECT count(*) FROM away;
 -- name: count_notes
 SELECT count(*) FROM note;
 
--- name: give_up_channel
-UPDATE note SET state = 'given_up', error_kind = :error_kind, error_text = :error_text,
-                settled_us = :settled_us
- WHERE channel = :channel AND state = 'waiting';
-
--- name: channels
-SELECT DISTINCT channel FROM note WHERE state = 'waiting';
+-- name: channels_due
+SELECT DISTINCT channel FROM note WHERE state = 'waiting' AND not_before_us <= :until_us;

@@ -1,11 +1,10 @@
 """What the database says of the installation: small questions, asked every few seconds. Async."""
 
 from dataclasses import dataclass
-from functools import cache
 
-from ntp_checker.errors import SchemaMismatch, StoreError
+from ntp_checker.errors import StoreError
 from ntp_checker.model import Severity
-from ntp_checker.store.migrate import load_migrations
+from ntp_checker.store.migrate import known_migrations, status_of
 from ntp_checker.store.pool import CheckerConnection
 from ntp_checker.store.queries import load_queries
 
@@ -20,12 +19,9 @@ class WaitingOn:
 
 
 async def check_schema_version(conn: CheckerConnection) -> None:
-    """Raises SchemaMismatch unless the schema is at this release's version."""
-    found, wanted = await _number(conn, "schema_version"), _wanted_version()
-    if found != wanted:
-        raise SchemaMismatch(
-            f"the database's schema is at version {found}, this release needs {wanted}"
-        )
+    """Raises SchemaMismatch unless this code works on the schema."""
+    applied = await (await conn.execute(load_queries("migrate")["applied"])).fetchall()
+    status_of(applied, known_migrations()).check()
 
 
 async def read_waiting(conn: CheckerConnection) -> list[WaitingOn]:
@@ -53,8 +49,3 @@ async def _number(conn: CheckerConnection, query: str) -> int:
     if row is None:
         raise StoreError(f"no answer to {query}")
     return int(row[0])
-
-
-@cache
-def _wanted_version() -> int:
-    return load_migrations()[-1].version

@@ -1,6 +1,3 @@
--- name: schema_version
-SELECT coalesce(max(version), 0) FROM metrics.schema_migration;
-
 -- name: waiting
 -- What is due and not sent, by channel: what is deferred does not wait, what failed does.
 SELECT channel,

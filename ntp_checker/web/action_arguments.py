@@ -12,6 +12,7 @@ from ntp_checker.errors import ActionRefused
 from ntp_checker.model import NewSilence, ProblemCode
 
 ACKNOWLEDGE_KEYS = ("by", "note", "until", "for")
+UNACKNOWLEDGE_KEYS = ("by",)
 SILENCE_KEYS = (
     "by",
     "host",

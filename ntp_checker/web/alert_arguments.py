@@ -53,6 +53,11 @@ def read_alert_query(arguments: Mapping[str, Sequence[str]], now_at: datetime) -
     )
 
 
+def is_paged(arguments: Mapping[str, Sequence[str]]) -> bool:
+    """True if only so many are asked for. Raises BadArgument."""
+    return any(single(arguments, name) for name in ("limit", "page"))
+
+
 def read_page(arguments: Mapping[str, Sequence[str]]) -> int:
     """The number of a page, from 1, where that is the only argument. Raises BadArgument."""
     refuse_unknown(list(arguments), ("page",))

@@ -12,12 +12,18 @@ from flask import Blueprint, Response, abort, make_response, render_template
 from ntp_checker.errors import ActionRefused
 from ntp_checker.model import CHECKER, AlertKey, AlertState, ProblemCode
 from ntp_checker.store.actions import acknowledge, create_silence, find_silences, unacknowledge
-from ntp_checker.store.alert_reads import AlertShown, read_alert, read_transitions
+from ntp_checker.store.alert_reads import (
+    AlertShown,
+    read_alert,
+    read_changes_before,
+    read_transitions,
+)
 from ntp_checker.store.pool import ReaderConnection
 from ntp_checker.store.reads import read_clock, reading
 from ntp_checker.web.access import Access, access, current_actor
 from ntp_checker.web.action_arguments import (
     ACKNOWLEDGE_KEYS,
+    UNACKNOWLEDGE_KEYS,
     in_utc,
     read_acknowledgement,
     read_actor,
@@ -102,13 +108,27 @@ def make_alert_page(services: Services) -> Blueprint:
     @access(Access.ACT)
     def acknowledge_json(alert_id: int) -> Response:
         given = body_keys(ACKNOWLEDGE_KEYS)
-        if alert_id >= 2**63:
-            raise ActionRefused(f"there is no alert {alert_id}", is_unknown=True)
+        _check_number(alert_id)
         with changing(services) as connection:
             event_id = _acknowledge(connection, alert_id, given)
         return json_response({"alert_id": alert_id, "event_id": event_id})
 
+    @pages.post("/api/alerts/<int:alert_id>/unacknowledge")
+    @access(Access.ACT)
+    def unacknowledge_json(alert_id: int) -> Response:
+        by = read_actor(body_keys(UNACKNOWLEDGE_KEYS), current_actor())
+        _check_number(alert_id)
+        with changing(services) as connection:
+            event_id = unacknowledge(connection, alert_id, by=by)
+        return json_response({"alert_id": alert_id, "event_id": event_id})
+
     return pages
+
+
+def _check_number(alert_id: int) -> None:
+    """Raises ActionRefused for a number that no alert can have."""
+    if alert_id >= 2**63:
+        raise ActionRefused(f"there is no alert {alert_id}", is_unknown=True)
 
 
 def scope_of(alert: AlertShown, chosen: str) -> dict[str, str]:
@@ -172,5 +192,6 @@ def _describe(connection: ReaderConnection, alert: AlertShown, now_at: datetime)
         # The newest first: what is true now is what people come for.
         "steps": [view_step(step) for step in reversed(steps[:MAX_STEPS])],
         "has_more": len(steps) > MAX_STEPS,
+        "changes": read_changes_before(connection, alert),
         "silences": [view_silence(one) for one in silences] if is_open else [],
     }

@@ -1,8 +1,6 @@
 """Alerts for people and for programs: what is open, what was, and who was told."""
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -15,41 +13,15 @@ from ntp_checker.store.alert_reads import AlertShown, count_open, read_alerts
 from ntp_checker.store.reads import read_clock, reading
 from ntp_checker.web.access import Access, access
 from ntp_checker.web.acts import may_act
-from ntp_checker.web.alert_arguments import FILTER_KEYS, AlertQuery, read_alert_query
-from ntp_checker.web.alert_views import notice_text, view_alert
+from ntp_checker.web.alert_arguments import FILTER_KEYS, AlertQuery, is_paged, read_alert_query
+from ntp_checker.web.alert_export import csv_lines, csv_response, export_alerts
+from ntp_checker.web.alert_views import view_alert
 from ntp_checker.web.api import QUICK_LIMIT_S
 from ntp_checker.web.format import format_iso
 from ntp_checker.web.pages import REFRESH_S
 from ntp_checker.web.responses import json_response
 from ntp_checker.web.services import Services
 from ntp_checker.web.timeline import make_timeline
-
-#: What a spreadsheet takes for a formula.
-_FORMULA_BEGINS = ("=", "+", "-", "@", "\t", "\r")
-_CSV_COLUMNS = (
-    "alert_id",
-    "host",
-    "group",
-    "code",
-    "subject",
-    "state",
-    "severity",
-    "last_good_slot_at",
-    "first_bad_slot_at",
-    "opened_at",
-    "closed_at",
-    "length_s",
-    "value",
-    "peak_value",
-    "limit",
-    "unit",
-    "reason",
-    "acknowledged_by",
-    "acknowledged_at",
-    "acknowledged_note",
-    "silenced_until_at",
-    "notices",
-)
 
 
 def make_alerts(services: Services) -> Blueprint:
@@ -75,18 +47,17 @@ def make_alerts(services: Services) -> Blueprint:
                 "generated_at": format_iso(now_at),
                 "page": query.page,
                 "has_more": len(found) > query.limit,
-                "alerts": [show_alert(alert) for alert in found[: query.limit]],
+                "alerts": [show_alert(alert, now_at) for alert in found[: query.limit]],
             }
         )
 
     @pages.get("/api/alerts.csv")
     @access(Access.READ)
     def alerts_csv() -> Response:
+        if not is_paged(request.args.to_dict(flat=False)):
+            return export_alerts(services)
         now_at, query, found = find()
-        text = "".join(csv_lines(found[: query.limit], now_at))
-        response = Response(text, content_type="text/csv; charset=utf-8")
-        response.headers["Content-Disposition"] = 'attachment; filename="alerts.csv"'
-        return response
+        return csv_response(csv_lines(found[: query.limit], now_at))
 
     @pages.get("/alerts")
     @access(Access.READ)
@@ -128,43 +99,13 @@ def describe_alerts(
     }
 
 
-def show_alert(alert: AlertShown) -> dict[str, Any]:
+def show_alert(alert: AlertShown, now_at: datetime) -> dict[str, Any]:
     """One alert as /api/alerts has it."""
     shown = asdict(alert)
-    taken_on = shown.pop("acknowledgement")
-    shown["acknowledged"] = taken_on
+    del shown["acknowledgement"]
+    taken_on = alert.taken_on_at(now_at)
+    shown["acknowledged"] = None if taken_on is None else asdict(taken_on)
     return shown
-
-
-def csv_lines(alerts: Sequence[AlertShown], now_at: datetime) -> Iterator[str]:
-    """The alerts as CSV with a head; what a spreadsheet would take for a formula is text."""
-    yield _csv_line(_CSV_COLUMNS)
-    for alert in alerts:
-        until_at = alert.closed_at or now_at
-        taken_on = alert.acknowledgement
-        values = {
-            **{name: getattr(alert, name, None) for name in _CSV_COLUMNS},
-            "length_s": round((until_at - alert.first_bad_slot_at).total_seconds(), 3),
-            "acknowledged_by": taken_on and taken_on.by,
-            "acknowledged_at": taken_on and taken_on.at,
-            "acknowledged_note": taken_on and taken_on.note,
-            "notices": "; ".join(notice_text(notice) for notice in alert.notices),
-        }
-        yield _csv_line([_cell(values[name]) for name in _CSV_COLUMNS])
-
-
-def _csv_line(cells: Sequence[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\r\n").writerow(cells)
-    return line.getvalue()
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, datetime):
-        return format_iso(value)
-    if isinstance(value, str) and value.startswith(_FORMULA_BEGINS):
-        return f"'{value}"
-    return "" if value is None else value
 
 
 def _link(given: Mapping[str, str], changes: Mapping[str, object]) -> str:

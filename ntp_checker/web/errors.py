@@ -66,7 +66,7 @@ _ASK_AGAIN = "Ask again after the time in Retry-After."
 
 
 class Busy(StoreError):
-    """As many charts as allowed are being computed already."""
+    """As many as allowed ask for what takes long already."""
 
 
 def add_error_pages(app: Flask, services: Services) -> None:
@@ -104,7 +104,7 @@ def add_error_pages(app: Flask, services: Services) -> None:
             "change refused", request_id=request_id(), path=request.path, reason=error.description
         )
         heading, explanation = _FOREIGN
-        return answer(400, "csrf", heading, _FOREIGN_PROGRAM if _is_api() else explanation)
+        return answer(error.code, "csrf", heading, _FOREIGN_PROGRAM if _is_api() else explanation)
 
     @app.errorhandler(BadArgument)
     def bad_argument(error: BadArgument) -> Response:
@@ -150,7 +150,7 @@ def _store_words(error: StoreError) -> tuple[str, str, str]:
     if isinstance(error, ReadTooSlow):
         return "too_slow", "That took too long", f"{str(error).capitalize()}. Try a shorter range."
     if isinstance(error, Busy):
-        return "busy", "Busy", "Other charts are being computed; try again in a moment."
+        return "busy", "Busy", "Others wait for as much already; try again in a moment."
     return (
         "database_down",
         "The database does not answer",

@@ -28,6 +28,12 @@ class ForeignRequest(CSRFError):  # type: ignore[misc]  # it has no types
     """A change that none of our pages asked for; the text says what gave it away."""
 
 
+class UnreadableOrigin(ForeignRequest):
+    """A change whose Origin no browser sends."""
+
+    code = 403
+
+
 def add_forgery_rules(app: Flask, public_url: str | None) -> None:
     """Refuses every change whose origin is not proven, with ForeignRequest or CSRFError."""
     # Whether a request is exempt is known only after its token was checked.
@@ -75,13 +81,23 @@ def _check_origin(own_origin: str | None) -> None:
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None and site not in _OWN_SITES:
         _refuse("Sec-Fetch-Site", site)
+    if origin is None or origin == own_origin:
+        return
+    try:
+        name = urlsplit(origin).netloc
+    except ValueError as error:
+        raise UnreadableOrigin(_words("Origin", origin)) from error
     # Behind a proxy the scheme is not ours to know, and the name may be the public one.
-    if origin is not None and origin != own_origin and urlsplit(origin).netloc != request.host:
+    if name != request.host:
         _refuse("Origin", origin)
 
 
 def _refuse(header: str, value: str) -> NoReturn:
-    raise ForeignRequest(f"{header} is {value[:80]!a}")
+    raise ForeignRequest(_words(header, value))
+
+
+def _words(header: str, value: str) -> str:
+    return f"{header} is {value[:80]!a}"
 
 
 def _origin_of(url: str) -> str:

@@ -11,6 +11,8 @@ from ntp_checker.web.assets import Assets
 CHARTS_AT_ONCE = 3
 #: and asked for, together with those that wait for their turn
 CHARTS_ASKED = 5
+#: whole lists of alerts written at the same time: each holds a thread while its client reads
+EXPORTS_AT_ONCE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +30,4 @@ class Services:
     is_simulated: bool  #: no real host is behind these samples: every page and answer says so
     charts_asked: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(CHARTS_ASKED))
     charts: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(CHARTS_AT_ONCE))
+    exports: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(EXPORTS_AT_ONCE))

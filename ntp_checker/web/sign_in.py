@@ -1,5 +1,6 @@
 """Finds out who asks: by HTTP's basic sign-in, by an API token, or not at all."""
 
+import re
 import time
 from collections.abc import Callable
 from threading import Lock
@@ -26,6 +27,8 @@ REALM = "NTP Checker"
 _TOKEN_LIMIT_S = 2.0
 #: How often a token's last use is written down.
 _NOTED_EVERY_S = 60.0
+#: RFC 7519: three parts, or five of one that is encrypted; none of our tokens has a dot.
+_JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*(\.[A-Za-z0-9_-]*){0,2}")
 _ACCESS = {Scope.READ: Access.READ, Scope.ACT: Access.ACT}
 
 
@@ -40,7 +43,7 @@ class Gate:
         act_pool: ActPool | None,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Without `passwords` nobody has to sign in; whoever shows a token is named by it."""
+        """Without `passwords` nobody has to sign in; whoever shows a token is held to it."""
         self._passwords = passwords
         self._read_pool = read_pool
         self._act_pool = act_pool
@@ -54,10 +57,16 @@ class Gate:
         Raises Unauthorized, TooManyRequests, and StoreError where a token can't be looked up.
         """
         shown = request.authorization
-        if shown is not None and shown.type == "bearer" and is_token(shown.token or ""):
-            return self._by_token(str(shown.token))
+        if shown is not None and shown.type == "bearer":
+            token = shown.token or ""
+            if is_token(token):
+                return self._by_token(token)
+            # A script with half a token is to learn of it, also where it could do without.
+            if self._passwords is not None or not _JWT.fullmatch(token):
+                raise Unauthorized(www_authenticate=_challenge())
         if self._passwords is None:
-            # A proxy that asks for a sign-in itself may pass its own on, which says nothing here.
+            # A proxy that asks for a sign-in itself may pass its own on, which says nothing here:
+            # a password, or the JWT that an OpenID provider gave it.
             return ANYBODY
         if shown is None or shown.type != "basic":
             raise Unauthorized(www_authenticate=_challenge())

@@ -1,7 +1,6 @@
 #!/bin/sh
-# build_image.sh checker|dashboard: builds the image; with PUSH=1 also pushes it, by commit and, for
-# a tag, by the tag, unless promote_image.sh found it pushed. IMAGE_BUILDER is buildkit (rootless, no
-# daemon) or buildah.
+# build_image.sh checker|dashboard: builds the image with what the machine has, BuildKit (rootless, no
+# daemon) or buildah; with PUSH=1 also pushes it, by its commit.
 set -eu
 cd "$(dirname "$0")/../.."
 part=$1
@@ -39,14 +38,8 @@ else
     revision=$(git rev-parse HEAD)
     epoch=$(git log -1 --format=%ct)
 fi
-# Of the commit, and the same in a branch's pipeline and in a tag's.
+# By the commit alone: a release is the same image under one more name (tag_image.sh).
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)+$(printf %.8s "$revision")
-tags=$revision${CI_COMMIT_TAG:+ $CI_COMMIT_TAG}
-
-if [ "${PUSH:-}" = 1 ] && [ -s "promoted/$part" ]; then
-    echo "$part of $revision is there already: $(cat "promoted/$part")"
-    exit 0
-fi
 
 login() {
     [ "${PUSH:-}" = 1 ] || return 0
@@ -58,10 +51,8 @@ login() {
 }
 
 build_with_buildkit() {
-    names=''
-    for tag in $tags; do names="$names${names:+,}$name:$tag"; done
     if [ "${PUSH:-}" = 1 ]; then
-        output="type=image,\"name=$names\",push=true,rewrite-timestamp=true"
+        output="type=image,name=$name:$revision,push=true,rewrite-timestamp=true"
     else
         output="type=oci,dest=/dev/null,rewrite-timestamp=true"
     fi
@@ -80,15 +71,15 @@ build_with_buildah() {
         --build-arg "PYTHON_IMAGE=${PYTHON_IMAGE:-python:3.13-slim}" \
         --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
         --file "Dockerfile.$part" --tag "$name:$revision" .
-    for tag in $tags; do
-        buildah tag "$name:$revision" "$name:$tag"
-        if [ "${PUSH:-}" = 1 ]; then buildah push "$name:$tag"; fi
-    done
+    if [ "${PUSH:-}" = 1 ]; then buildah push "$name:$revision"; fi
 }
 
 login
-case ${IMAGE_BUILDER:-buildkit} in
-    buildkit) build_with_buildkit ;;
-    buildah) build_with_buildah ;;
-    *) echo "IMAGE_BUILDER: buildkit or buildah, not $IMAGE_BUILDER" >&2 && exit 2 ;;
-esac
+if command -v buildctl-daemonless.sh >/dev/null; then
+    build_with_buildkit
+elif command -v buildah >/dev/null; then
+    build_with_buildah
+else
+    echo "neither buildctl-daemonless.sh nor buildah is here" >&2
+    exit 2
+fi

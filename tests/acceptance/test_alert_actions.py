@@ -9,9 +9,10 @@ import pytest
 
 from tests.acceptance.commands import run
 from tests.acceptance.processes import settings_for
-from tests.alert_rows import AlertRow, add_alert
+from tests.alert_rows import AlertRow, add_alert, add_many
 from tests.fleet_rows import FleetHost, add_host
 from tests.postgres import PostgresServer
+from tests.rig.faketime import MovableClock
 
 Conn = psycopg.Connection[tuple[Any, ...]]
 
@@ -47,10 +48,12 @@ def test_alert_when_given_back_then_once(conn: Conn, settings: dict[str, str]) -
     number = str(add_alert(conn, AlertRow(host="gps1", acknowledged_by="bob")))
 
     done, again = (run("alerts", "unack", number, settings=settings) for _ in range(2))
+    listed = run("alerts", "list", settings=settings)
 
     assert (done.returncode, done.stdout) == (0, f"alert {number}: given back by ada\n")
     assert (again.returncode, again.stdout) == (1, "")
     assert "nobody has offset_high" in again.stderr
+    assert "bob" not in listed.stdout
 
 
 def test_alert_when_silenced_then_the_list_says_until_when(
@@ -65,6 +68,70 @@ def test_alert_when_silenced_then_the_list_says_until_when(
 
     ends = done.stdout.rstrip().removesuffix(" UTC").rpartition(" to ")[2]
     assert f"{ends} UTC" in listed.stdout.splitlines()[1]
+
+
+@pytest.fixture
+def wrong_clock(settings: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """The settings on a terminal that believes to be 400 days later."""
+    clock = MovableClock(tmp_path / "clock")
+    clock.move(400 * 86_400.0)
+    return {**settings, **clock.settings}
+
+
+def test_length_when_the_terminals_clock_is_wrong_then_an_acknowledgement_goes_by_the_databases(
+    conn: Conn, wrong_clock: dict[str, str]
+) -> None:
+    number = str(add_alert(conn, AlertRow(host="gps1")))
+
+    done = run("alerts", "ack", number, "--for", "8h", settings=wrong_clock)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert conn.execute(
+        "SELECT acknowledged_until_at - acknowledged_at BETWEEN '7:59' AND '8:00'"
+        " FROM metrics.alert"
+    ).fetchone() == (True,)
+
+
+def test_length_when_the_terminals_clock_is_wrong_then_a_silence_goes_by_the_databases(
+    conn: Conn, wrong_clock: dict[str, str]
+) -> None:
+    done = run(
+        "alerts", "silence", "--host", "gps1", "--for", "2h", "--why", "x", settings=wrong_clock
+    )
+    listed = run("alerts", "silences", settings=wrong_clock)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert listed.stdout.splitlines()[1].split()[:2] == ["1", "active"]
+    assert conn.execute(
+        "SELECT ends_at - starts_at = '2:00' AND abs(extract(epoch FROM now() - starts_at)) < 60"
+        " FROM metrics.silence"
+    ).fetchone() == (True,)
+
+
+def test_list_when_there_are_more_alerts_then_says_how_many_and_how_to_see_them(
+    conn: Conn, settings: dict[str, str]
+) -> None:
+    add_many(conn, "gps1", 203)
+
+    first = run("alerts", "list", "--all", settings=settings)
+    whole = run("alerts", "list", "--all", "--limit", "203", settings=settings)
+
+    assert len(first.stdout.splitlines()) == 1 + 200
+    assert first.stderr.startswith("3 more: --limit 203 shows them all")
+    assert (len(whole.stdout.splitlines()), whole.stderr) == (1 + 203, "")
+
+
+def test_silences_when_there_are_more_then_said(conn: Conn, settings: dict[str, str]) -> None:
+    conn.execute(
+        "INSERT INTO metrics.silence (code, starts_at, ends_at, reason, created_by)"
+        " SELECT 'offset_high', now(), now() + interval '1 hour', 'x', 'ada'"
+        " FROM generate_series(1, 201)"
+    )
+
+    listed = run("alerts", "silences", settings=settings)
+
+    assert len(listed.stdout.splitlines()) == 1 + 200
+    assert "there are more: /silences on the dashboard has them all" in listed.stderr
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,34 @@ def test_monitor_knows_after_a_restart_that_a_host_has_gps(
     assert has_gps() == "yes"
 
 
+def test_gps_alert_when_the_file_says_that_the_host_has_none_then_no_longer_watched(
+    rig: Rig, rig_host: StartHost, postgres: PostgresServer, database: str, tmp_path: Path
+) -> None:
+    host, url = rig_host(), postgres.url(database)
+    file = FileOf(tmp_path / "hosts.yaml")
+    file.write(f"hosts: [{{target: '{host.target}', has_gps: yes}}]\n")
+    settings = settings_for(
+        rig.env(), tmp_path / "data", DATABASE_URL=url, NTP_CHECKER_CONFIG=str(file.path)
+    )
+
+    def reason(transition: str) -> str:
+        with psycopg.connect(url) as conn:
+            found = conn.execute(
+                "SELECT reason FROM metrics.alert_event"
+                " WHERE code = 'gps_unavailable' AND transition = %s",
+                (transition,),
+            ).fetchone()
+        return str(found[0]) if found else ""
+
+    with Service("monitor", settings=settings) as monitor:
+        wait_until(lambda: reason("opened"), "its GPS is missing", timeout_s=60)
+        file.write(f"hosts: [{{target: '{host.target}', has_gps: no}}]\n")
+        wait_until(lambda: reason("resolved"), "the alert ends", timeout_s=CHANGE_S)
+        monitor.stop()
+
+    assert reason("resolved") == "no longer watched: by its settings the host has no GPS"
+
+
 def test_config_commands_say_what_is_in_force_and_what_is_wrong(tmp_path: Path) -> None:
     file = tmp_path / "hosts.yaml"
     file.write_text("interval_s: 5\nhosts: [ntp1, {target: u@gps1, role: gps_server}]\n")

@@ -42,9 +42,9 @@ class Watched:
     broken: RigHost
     quiet: RigHost
 
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.server.url()) as conn:
-            return conn.execute(query.encode()).fetchall()
+            return conn.execute(query.encode(), values).fetchall()
 
     def mails(self, state: str, host: str) -> list[SentMail]:
         """Those on this host's clock that say this."""
@@ -59,8 +59,8 @@ class Watched:
         """Those that tell this of the broken host's clock, alone or with what waited beside it."""
         events = self.rows(
             "SELECT event_id::text FROM metrics.alert_event JOIN metrics.host USING (host_id)"
-            " WHERE host.name = 'broken' AND code = 'offset_high'"
-            f" AND transition = '{transition}'"
+            " WHERE host.name = 'broken' AND code = 'offset_high' AND transition = %s",
+            transition,
         )
         told = self.moto.sent()
         return [sent for (event,) in events for sent in told if event in sent.part("plain")]

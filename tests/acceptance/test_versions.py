@@ -34,15 +34,17 @@ def _older(postgres: PostgresServer, make_database: MakeDatabase) -> str:
     return url
 
 
-def _newer(postgres: PostgresServer, make_database: MakeDatabase) -> str:
+def _newer(
+    postgres: PostgresServer, make_database: MakeDatabase, serves_from: int | None = None
+) -> str:
     """URL of a database that a later release has brought on."""
     url = postgres.url(make_database())
     with connect(url) as conn:
         migrate(conn)
         conn.execute("ALTER TABLE metrics.host ADD COLUMN later text")
         conn.execute(
-            "INSERT INTO metrics.schema_migration VALUES (%s, 'later', now(), 'x')",
-            [len(load_migrations()) + 1],
+            "INSERT INTO metrics.schema_migration VALUES (%s, 'later', now(), 'x', %s)",
+            [len(load_migrations()) + 1, serves_from],
         )
     return url
 
@@ -105,6 +107,35 @@ def test_dashboard_when_the_schema_is_of_another_version_then_not_ready_and_says
     assert status == 0
     assert said in log.splitlines()[-1]
     assert "Traceback" not in log
+
+
+def test_release_when_taken_back_on_a_schema_that_serves_it_then_it_works(
+    postgres: PostgresServer, make_database: MakeDatabase, tmp_path: Path
+) -> None:
+    url = _newer(postgres, make_database, serves_from=len(load_migrations()))
+    settings = settings_for({}, tmp_path, DATABASE_URL=url, NTP_CHECKER_HOSTS="local")
+
+    migrated = run("db", "migrate", settings=settings)
+    once = run("monitor", "--once", settings=settings)
+    with Service("dashboard", settings=settings) as dashboard:
+        wait_for_page(dashboard, "/readyz")
+        page = fetch(settings, "/api/latest")
+
+    assert (migrated.returncode, migrated.stdout.strip()) == (0, "nothing to do")
+    assert once.returncode == 0, once.stderr
+    assert b'"local"' in page
+
+
+@pytest.mark.parametrize(("options", "status"), [((), 1), (("--skip-if-away",), 0)])
+def test_migration_when_the_database_is_away_then_it_is_skipped_only_if_told(
+    tmp_path: Path, options: tuple[str, ...], status: int
+) -> None:
+    settings = {"DATABASE_URL": f"postgresql://u@/x?host={tmp_path}"}
+
+    done = run("db", "migrate", *options, settings=settings)
+
+    assert done.returncode == status
+    assert "DATABASE_URL" in done.stderr.splitlines()[-1]
 
 
 def _start_migration(

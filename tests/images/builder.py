@@ -70,7 +70,14 @@ def make_base() -> None:
     buildah("build", "--format", "docker", "--tag", BASE, "--file", recipe, CACHE)
 
 
-def build(part: str, tag: str, *, use_cache: bool = True, context: Path = ROOT) -> None:
+def build(
+    part: str,
+    tag: str,
+    *,
+    use_cache: bool = True,
+    context: Path = ROOT,
+    requirements: str = "image",
+) -> None:
     """Builds `Dockerfile.<part>` as `tag`; the same input and time each time it is called."""
     # What stands between this machine and the registries is the machine's own, not the recipe's.
     npmrc = CACHE / "npmrc"
@@ -84,6 +91,7 @@ def build(part: str, tag: str, *, use_cache: bool = True, context: Path = ROOT) 
     cache = () if use_cache else ("--no-cache",)
     buildah(
         "build", "--pull-never", "--format", "docker", "--timestamp", "0", *cache, *volumes,
+        *((f"--build-arg=REQUIREMENTS={requirements}",) if part == "checker" else ()),
         "--tag", tag, "--file", f"Dockerfile.{part}", context,
     )  # fmt: skip
 

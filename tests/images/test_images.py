@@ -167,6 +167,20 @@ def test_image_when_looked_through_then_nothing_to_build_or_install_with(
     assert found == []
 
 
+def test_checker_when_built_with_apprise_then_its_channels_open(
+    start: Callable[..., Container],
+) -> None:
+    tag = "checker-apprise"
+    builder.build("checker", f"ntp-checker/{tag}", requirements="image-apprise")
+    program = (
+        "from ntp_checker.notify.apprise import AppriseChannel;"
+        "print(AppriseChannel(name='chat', urls=['json://192.0.2.1/hook']))"
+    )
+    opened = start(tag, env={}, mounts=[], command=["python3", "-c", program])
+
+    assert opened.wait() == 0, opened.log
+
+
 def test_checker_when_confined_then_looks_stores_and_leaves_in_time(
     start: Callable[..., Container],
     rig: Rig,

@@ -1,9 +1,8 @@
-"""scripts/ci/deploy.sh with the real kustomize and a kubectl that records what it is told."""
+"""What the pipeline's deployment asks of a cluster: kustomize is the real one, kubectl writes down."""
 
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,201 +12,143 @@ import yaml
 from tests.rig.parts import find_part
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-#: Its own calls are in $STUB/calls, what was applied in $STUB/applied.yaml. What it answers and where
-#: it fails are the files running, configmap and failing there.
 KUBECTL = """\
 #!/bin/sh
-while [ "$1" = --namespace ] || [ "$1" = --context ]; do
-    echo "$1 $2" >>"$STUB/where"
-    shift 2
-done
-echo "$*" >>"$STUB/calls"
-case $* in
-    "get deployment,statefulset"*) cat "$STUB/running" ;;
-    "get configmap"*) cat "$STUB/configmap" ;;
-    "apply --filename "*) cp "$3" "$STUB/applied.yaml" ;;
+echo "$*" >>{folder}/asked
+case "$*" in
+    *" get "*" --ignore-not-found --output name") sed -n "s|^get\\($4\\)$|\\1|p" {folder}/there ;;
+    *" apply "*) for last; do :; done; cp "$last" {folder}/applied ;;
+    *" rollout status "*) test ! -e {folder}/never-ready ;;
+    *" rollout undo deployment/ntp-checker") test ! -e {folder}/no-way-back ;;
 esac
-while read -r call; do
-    case $* in "$call"*) echo "error: $call" >&2 && exit 1 ;; esac
-done <"$STUB/failing"
-exit 0
-"""
-STATEFUL = """\
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-namespace: clocks
-resources: [../ntp-checker]
-components: [../ntp-checker/deploy/components/spool-volume]
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass
 class Cluster:
-    """What a stub of kubectl knows and was told."""
+    """One that has what `there` names; what it was asked and given."""
 
-    place: Path
+    folder: Path
 
-    def knows(self, *running: str, failing: Sequence[str] = ()) -> None:
-        """These workloads, and with them a ConfigMap; `failing` are beginnings of calls."""
-        (self.place / "running").write_text("".join(f"{name}\n" for name in running))
-        (self.place / "configmap").write_text("configmap/ntp-checker\n" if running else "")
-        (self.place / "failing").write_text("".join(f"{call}\n" for call in failing))
+    def has(self, *names: str) -> None:
+        (self.folder / "there").write_text("".join(f"get{name}\n" for name in names))
 
-    def deploy(self, folder: Path) -> subprocess.CompletedProcess[str]:
-        environment = {
-            "PATH": f"{self.place / 'bin'}:{os.environ['PATH']}",
-            "STUB": str(self.place),
-            "CI_REGISTRY_IMAGE": "registry.example.org/clocks",
-            "CI_COMMIT_SHA": COMMIT,
-            "KUSTOMIZATION": str(folder),
-        }
+    def deploy(self, **environment: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [ROOT / "scripts/ci/deploy.sh"],
-            env=environment,
+            [str(self.folder / "ntp-checker/scripts/ci/deploy.sh")],
+            env={
+                "PATH": f"{self.folder}/bin:{find_part('kustomize').parent}:{os.environ['PATH']}",
+                "CI_REGISTRY_IMAGE": "images.example.com/time",
+                "CI_COMMIT_SHA": "0123abcd",
+                **environment,
+            },
             capture_output=True,
             text=True,
-            check=False,
         )
 
-    def calls(self, beginning: str) -> list[str]:
-        calls = (self.place / "calls").read_text().splitlines()
-        return [call for call in calls if call.startswith(beginning)]
+    @property
+    def asked(self) -> list[str]:
+        lines = (self.folder / "asked").read_text().splitlines()
+        return [line.removeprefix("--namespace ntp-checker ") for line in lines]
 
-    def applied(self) -> dict[str, dict[str, object]]:
-        """By kind and name."""
-        text = (self.place / "applied.yaml").read_text()
+    @property
+    def workloads(self) -> dict[str, list[str]]:
+        """Kind and name of what was applied, with its images."""
+        found = yaml.safe_load_all((self.folder / "applied").read_text())
         return {
-            f"{found['kind']}/{found['metadata']['name']}": found
-            for found in yaml.safe_load_all(text)
+            f"{one['kind']}/{one['metadata']['name']}": [
+                container["image"]
+                for container in one.get("spec", {})
+                .get("template", {})
+                .get("spec", {})
+                .get("containers", ())
+            ]
+            for one in found
         }
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Cluster:
-    bin_folder = tmp_path / "bin"
-    bin_folder.mkdir()
-    (bin_folder / "kubectl").write_text(KUBECTL)
-    (bin_folder / "kubectl").chmod(0o755)
-    (bin_folder / "kustomize").symlink_to(find_part("kustomize"))
-    (tmp_path / "calls").touch()
-    return Cluster(place=tmp_path)
+    checkout = tmp_path / "ntp-checker"
+    checkout.mkdir()
+    for name in ("deployment.yaml", "service.yaml", "ingress.yaml", "kustomization.yaml"):
+        shutil.copy(ROOT / name, checkout / name)
+    for name in ("deploy", "scripts"):
+        shutil.copytree(ROOT / name, checkout / name)
+    (tmp_path / "bin").mkdir()
+    kubectl = tmp_path / "bin" / "kubectl"
+    kubectl.write_text(KUBECTL.format(folder=tmp_path))
+    kubectl.chmod(0o755)
+    found = Cluster(tmp_path)
+    found.has()
+    return found
 
 
-@pytest.fixture
-def stateful(tmp_path: Path) -> Path:
-    folder = tmp_path / "clocks"
-    folder.mkdir()
-    (folder / "kustomization.yaml").write_text(STATEFUL)
-    return folder
-
-
-def test_first_deployment_makes_the_configmap_and_says_whose_it_is(cluster: Cluster) -> None:
-    cluster.knows()
-    done = cluster.deploy(Path("deploy/environments/staging"))
+def test_deployment_when_the_first_then_it_brings_its_hosts_and_says_so(cluster: Cluster) -> None:
+    done = cluster.deploy()
 
     assert done.returncode == 0, done.stderr
-    assert "ConfigMap/ntp-checker" in cluster.applied()
-    assert "kubectl --namespace ntp-checker-staging edit configmap ntp-checker" in done.stdout
+    assert "no ConfigMap ntp-checker yet" in done.stderr
+    assert "ConfigMap/ntp-checker" in cluster.workloads
+    image = "images.example.com/time/checker:0123abcd"
+    assert cluster.workloads["Deployment/ntp-checker"] == [image]
 
 
-def test_later_deployment_leaves_the_configmap_alone(cluster: Cluster) -> None:
-    cluster.knows("deployment.apps/ntp-checker")
-    done = cluster.deploy(Path("deploy/environments/production"))
+def test_deployment_when_there_are_hosts_then_they_stay(cluster: Cluster) -> None:
+    cluster.has("configmap/ntp-checker", "deployment/ntp-checker")
+
+    done = cluster.deploy()
 
     assert done.returncode == 0, done.stderr
-    applied = cluster.applied()
-    assert "ConfigMap/ntp-checker" not in applied
-    assert {"Namespace/ntp-checker", "Service/ntp-checker-metrics"} < set(applied)
+    assert "ConfigMap/ntp-checker" not in cluster.workloads
 
 
-@pytest.mark.parametrize(
-    ("environment", "host"),
-    [("staging", "staging.dashboard.example.com"), ("production", "dashboard.example.com")],
-)
-def test_environment_has_its_own_names_and_the_commits_images(
-    cluster: Cluster, environment: str, host: str
+def test_deployment_when_not_ready_then_both_are_taken_back_whatever_fails(
+    cluster: Cluster,
 ) -> None:
-    cluster.knows()
-    cluster.deploy(Path("deploy/environments") / environment)
+    (cluster.folder / "never-ready").touch()
+    (cluster.folder / "no-way-back").touch()
 
-    text = (cluster.place / "applied.yaml").read_text()
-    assert text.count(f"value: https://{host}\n") == 2
-    assert text.count(f"host: {host}\n") == 1
-    for part, times in (("checker", 2), ("dashboard", 1)):
-        assert text.count(f"image: registry.example.org/clocks/{part}:{COMMIT}\n") == times
-
-
-def test_each_workload_is_waited_for_when_one_fails(cluster: Cluster) -> None:
-    cluster.knows("deployment.apps/ntp-checker", failing=["rollout status deployment/ntp-checker"])
-    done = cluster.deploy(Path("deploy/environments/staging"))
+    done = cluster.deploy(ROLLOUT_WAIT_S="1")
 
     assert done.returncode == 1
-    assert "not ready within 300 s: deployment/ntp-checker\n" in done.stderr
-    assert "taken back: deployment/ntp-checker deployment/ntp-dashboard\n" in done.stderr
-    assert "not ready after that either: deployment/ntp-checker\n" in done.stderr
-    assert len(cluster.calls("rollout status")) == 4
-
-
-def test_all_are_taken_back_when_one_cannot_be(cluster: Cluster) -> None:
-    failing = ["rollout status deployment/ntp-dashboard", "rollout undo deployment/ntp-checker"]
-    cluster.knows("deployment.apps/ntp-checker", failing=failing)
-    done = cluster.deploy(Path("deploy/environments/staging"))
-
-    assert done.returncode == 1
-    assert "rollout undo deployment/ntp-dashboard" in cluster.calls("rollout undo")
-    assert "taken back: deployment/ntp-dashboard\n" in done.stderr
-    assert "could not be taken back: deployment/ntp-checker\n" in done.stderr
-
-
-def test_failed_first_deployment_has_nothing_to_go_back_to(cluster: Cluster) -> None:
-    cluster.knows(failing=["rollout status deployment/ntp-dashboard"])
-    done = cluster.deploy(Path("deploy/environments/staging"))
-
-    assert done.returncode == 1
-    assert cluster.calls("rollout undo") == []
-    assert "first deployment: there is nothing to go back to" in done.stderr
-
-
-def test_statefulset_is_waited_for_and_taken_back(cluster: Cluster, stateful: Path) -> None:
-    cluster.knows(
-        "statefulset.apps/ntp-checker", failing=["rollout status statefulset/ntp-checker"]
-    )
-    done = cluster.deploy(stateful)
-
-    assert done.returncode == 1
-    assert cluster.calls("rollout undo") == [
+    assert "deployment/ntp-checker: can't be taken back" in done.stderr
+    assert [line for line in cluster.asked if "undo" in line] == [
+        "rollout undo deployment/ntp-checker",
         "rollout undo deployment/ntp-dashboard",
-        "rollout undo statefulset/ntp-checker",
     ]
-    assert "--namespace clocks" in (cluster.place / "where").read_text().splitlines()
 
 
-def test_nothing_is_applied_when_there_would_be_two_checkers(cluster: Cluster) -> None:
-    cluster.knows("statefulset.apps/ntp-checker")
-    done = cluster.deploy(Path("deploy/environments/staging"))
+def test_deployment_when_a_checker_of_another_kind_is_there_then_refused(cluster: Cluster) -> None:
+    cluster.has("statefulset/ntp-checker")
 
-    assert done.returncode == 2
-    assert "there would be two checkers" in done.stderr
-    assert cluster.calls("apply") == []
+    done = cluster.deploy()
+
+    assert done.returncode == 1
+    assert "statefulset/ntp-checker is there" in done.stderr
+    assert not (cluster.folder / "applied").exists()
 
 
-def test_nothing_is_applied_when_the_folder_has_other_images(
-    cluster: Cluster, stateful: Path
+def test_deployment_when_the_installation_has_its_own_folder_then_that_is_rolled_out(
+    cluster: Cluster,
 ) -> None:
-    cluster.knows()
-    shutil.copy(ROOT / "deploy/monitoring/service-monitor.yaml", stateful)
-    (stateful / "kustomization.yaml").write_text("resources: [service-monitor.yaml]\n")
-    done = cluster.deploy(stateful)
+    (cluster.folder / "ntp-checker" / "staging").mkdir()
+    (cluster.folder / "ntp-checker" / "base").mkdir()
+    for name in ("deployment.yaml", "service.yaml", "ingress.yaml", "kustomization.yaml"):
+        shutil.move(
+            cluster.folder / "ntp-checker" / name, cluster.folder / "ntp-checker" / "base" / name
+        )
+    kustomization = {
+        "resources": ["../base"],
+        "components": ["../deploy/components/spool-volume"],
+    }
+    (cluster.folder / "ntp-checker/staging/kustomization.yaml").write_text(
+        yaml.safe_dump(kustomization)
+    )
+    cluster.has("statefulset/ntp-checker")
 
-    assert done.returncode == 2
-    assert "does not run checker of this commit" in done.stderr
-    assert cluster.calls("") == []
+    done = cluster.deploy(KUSTOMIZATION="staging")
 
-
-def test_nothing_is_applied_when_the_cluster_does_not_answer(cluster: Cluster) -> None:
-    cluster.knows("deployment.apps/ntp-checker", failing=["get configmap"])
-    done = cluster.deploy(Path("deploy/environments/staging"))
-
-    assert done.returncode != 0
-    assert cluster.calls("apply") == []
+    assert done.returncode == 0, done.stderr
+    assert "StatefulSet/ntp-checker" in cluster.workloads
+    assert "rollout status statefulset/ntp-checker --timeout 300s" in cluster.asked

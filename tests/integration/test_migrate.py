@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +31,20 @@ Conn = psycopg.Connection[tuple[Any, ...]]
 def test_migrate_when_it_was_cut_off_goes_on_where_it_ended(
     postgres: PostgresServer, make_database: MakeDatabase
 ) -> None:
-    second = Migration(version=4, name="second", sql="CREATE TABLE metrics.more ();", checksum="2")
-    third = Migration(version=5, name="third", sql="SELECT 1/0;", checksum="3")
-    migrations = [*load_migrations(), second, third]
+    ours = load_migrations()
+    second = Migration(
+        version=len(ours) + 1, name="second", sql="CREATE TABLE metrics.more ();", checksum="2"
+    )
+    third = Migration(version=len(ours) + 2, name="third", sql="SELECT 1/0;", checksum="3")
+    migrations = [*ours, second, third]
     with connect(postgres.url(make_database())) as conn:
         with pytest.raises(StoreError, match="division by zero"):
             migrate(conn, migrations)
         status = schema_status(conn, migrations)
 
-        applied = migrate(conn, [*migrations[:-1], Migration(
-            version=5, name="third", sql="SELECT 1;", checksum="3")])  # fmt: skip
+        applied = migrate(conn, [*migrations[:-1], replace(third, sql="SELECT 1;")])
 
-    assert (status.version, applied) == (4, ["third"])
+    assert (status.version, applied) == (len(ours) + 1, ["third"])
 
 
 def test_migrate_when_two_run_at_once_applies_each_migration_once(
@@ -119,12 +122,59 @@ def test_check_of_another_schema_refuses_and_says_what_to_do(
 def test_check_of_an_older_schema_names_db_migrate(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    more = Migration(version=4, name="more", sql="", checksum="")
-    newer = [*load_migrations(), more]
+    ours = load_migrations()
+    newer = [*ours, Migration(version=len(ours) + 1, name="more", sql="", checksum="")]
     monkeypatch.setattr("ntp_checker.store.migrate.load_migrations", lambda: newer)
 
     with pytest.raises(SchemaMismatch, match="ntp-checker db migrate"):
         init_or_check(database_url, initialise=False)
+
+
+def _added(serves_from: int | None) -> list[Migration]:
+    """Our migrations, and one of a later release that only adds."""
+    ours = load_migrations()
+    return [
+        *ours,
+        Migration(
+            version=len(ours) + 1,
+            name="added",
+            sql="ALTER TABLE metrics.host ADD COLUMN more text",
+            checksum="x",
+            serves_from=serves_from,
+        ),
+    ]
+
+
+def test_check_of_a_newer_schema_that_serves_us_lets_us_go_on(
+    conn: Conn, database_url: str
+) -> None:
+    migrate(conn, _added(len(load_migrations())))
+
+    init_or_check(database_url, initialise=False)
+    again = migrate(conn)
+    status = schema_status(conn)
+
+    assert again == []
+    assert (status.serves, status.is_current) == (True, False)
+
+
+@pytest.mark.parametrize("serves_from", [None, len(load_migrations()) + 1])
+def test_check_of_a_newer_schema_that_serves_others_refuses(
+    conn: Conn, database_url: str, serves_from: int | None
+) -> None:
+    migrate(conn, _added(serves_from))
+
+    with pytest.raises(SchemaMismatch, match="newer release"):
+        init_or_check(database_url, initialise=False)
+    with pytest.raises(SchemaMismatch, match="newer release"):
+        migrate(conn)
+
+
+def test_migration_file_when_it_says_whom_it_serves_then_that_is_known(tmp_path: Path) -> None:
+    (tmp_path / "0001_one.sql").write_text("-- 0001 one: all.\nSELECT 1;\n")
+    (tmp_path / "0002_two.sql").write_text("-- 0002 two: more.\n-- serves_from: 1\nSELECT 1;\n")
+
+    assert [one.serves_from for one in load_migrations(tmp_path)] == [None, 1]
 
 
 def test_check_of_an_empty_database_fills_it_only_when_told(

@@ -110,7 +110,9 @@ async def test_retry_that_goes_on_for_a_minute_tells_the_next_channel_too(
     conn: Conn, checker_pool: CheckerPool, inbox: Inbox
 ) -> None:
     await tell(checker_pool, 1)
-    conn.execute("UPDATE metrics.notification SET attempts = 6")
+    conn.execute(
+        "UPDATE metrics.notification SET attempts = 6, not_before_at = now() - interval '1 minute'"
+    )
     inbox.refuse(SendErrorKind.RETRY)
     channels = (inbox.channel(), inbox.channel("pager"))
 
@@ -167,18 +169,6 @@ async def test_provider_that_never_answers_is_tried_again(
         await until(lambda: count(conn, "accepted") == 1)
 
     assert len({one.message_id for one in inbox.arrived}) == 1
-
-
-async def test_what_waits_for_a_channel_that_left_is_a_dead_letter(
-    conn: Conn, checker_pool: CheckerPool, inbox: Inbox
-) -> None:
-    await tell(checker_pool, 2, channel="fax")
-    await tell(checker_pool, 1)
-
-    async with running(outbox(checker_pool, inbox.channel())):
-        await until(lambda: count(conn, "given_up") == 2 and count(conn, "accepted") == 1)
-
-    assert states(conn, "channel, error_kind")[:2] == [("fax", "unknown_channel")] * 2
 
 
 async def test_answer_that_cannot_be_settled_is_kept_until_the_database_is_back(

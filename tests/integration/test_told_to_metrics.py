@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 from ntp_checker.audiences import Alerting
 from ntp_checker.errors import SendErrorKind
@@ -89,14 +90,44 @@ async def test_batch_when_the_database_is_away_then_a_failure(
 
 
 async def test_rollups_and_maintenance_when_run_then_said(checker_pool: CheckerPool) -> None:
-    rolled, maintained, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    rolled: set[str] = set()
+    all_rolled, maintained, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    def note(tier: str) -> None:
+        rolled.add(tier)
+        if rolled == {"5m", "30m", "2h"}:
+            all_rolled.set()
+
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-        group.create_task(run_rollups(checker_pool, stop, rolled.set))
+        group.create_task(run_rollups(checker_pool, stop, note))
         group.create_task(
             run_maintenance(
                 checker_pool, stop, retention_days=90, premake_days=14, on_done=maintained.set
             )
         )
-        await rolled.wait()
+        await all_rolled.wait()
         await maintained.wait()
         stop.set()
+
+
+async def test_rollups_when_one_tier_can_not_then_the_others_are_said(
+    conn: Conn, checker_pool: CheckerPool
+) -> None:
+    conn.execute("ALTER TABLE metrics.rollup_2h_dirty RENAME TO elsewhere")
+    rolled: list[str] = []
+    done, stop = asyncio.Event(), asyncio.Event()
+
+    def note(tier: str) -> None:
+        rolled.append(tier)
+        if rolled.count("5m") == 2:  # 5 s later, and in between it was 2h's turn
+            done.set()
+
+    with capture_logs() as lines:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            group.create_task(run_rollups(checker_pool, stop, note))
+            await done.wait()
+            stop.set()
+    warned = [line["tier"] for line in lines if line["log_level"] == "warning"]
+
+    assert set(rolled) == {"5m", "30m"}
+    assert warned == ["2h"]

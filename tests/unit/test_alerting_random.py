@@ -14,7 +14,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from ntp_checker.alerting import Advance, acknowledge
+from ntp_checker.alerting import Advance
 from ntp_checker.empty_slot import empty_slot
 from ntp_checker.model import (
     Acknowledgement,
@@ -30,6 +30,7 @@ from ntp_checker.model import (
     Transition,
     TransitionKind,
 )
+from ntp_checker.transitions import acknowledge
 from tests.made_alerts import (
     BETWEEN_S,
     CRITICAL_S,

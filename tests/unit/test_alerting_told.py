@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ntp_checker.alerting import acknowledge, give_back
 from ntp_checker.model import (
     Acknowledgement,
     AlertPolicy,
@@ -12,6 +11,7 @@ from ntp_checker.model import (
     Severity,
     TransitionKind,
 )
+from ntp_checker.transitions import acknowledge, give_back
 from tests.made_alerts import (
     BETWEEN_S,
     CRITICAL_S,

@@ -60,6 +60,17 @@ def channel(name: str) -> ChannelSettings:
     return next(one for one in settings(ALERTING).channels if one.name == name)
 
 
+def ses_tags(tags: str) -> str:
+    return f"channels: {{a: {{kind: ses, from: a@b, to: [a@b], tags: {{{tags}}}}}}}"
+
+
+def test_tags_when_given_then_read() -> None:
+    given = ", ".join(f"t-{number}: {'v_1' * 85}x" for number in range(8))
+    (found,) = settings(ses_tags(given)).channels
+
+    assert dict(found.tags) == {f"t-{number}": f"{'v_1' * 85}x" for number in range(8)}
+
+
 def test_mail_when_all_is_given_then_read() -> None:
     own = channel("own-mail")
 
@@ -174,6 +185,16 @@ def test_environment_when_it_names_sender_and_recipients_then_a_channel_is_made(
         ("channels: {a: {kind: ses, to: [a@b]}}", "channels.a: from is missing"),
         ("channels: {a: {kind: ses, from: x, to: [a@b]}}", "channels.a.from: 'x': this is no mail"),
         ("channels: {a: {kind: ses, from: a@b, to: []}}", "channels.a.to: the list is empty"),
+        (ses_tags("fleet: b b"), "channels.a.tags.fleet: 'b b': letters, digits, - and _"),
+        (ses_tags("fleet: é"), "channels.a.tags.fleet: 'é': letters, digits, - and _"),
+        (ses_tags(f"fleet: {'b' * 257}"), "channels.a.tags.fleet: 'bbbbb"),
+        (ses_tags('"a b": c'), "channels.a.tags.a b: a name of letters, digits, - and _"),
+        (ses_tags("state: open"), "channels.a.tags.state: every mail has this tag already"),
+        (ses_tags(", ".join(f"t{n}: x" for n in range(9))), "channels.a.tags: 9 tags: 8 at most"),
+        (
+            "channels: {a: {kind: slack, url: 'https://x.y', tags: {a: b}}}",
+            "channels.a.tags: a channel of",
+        ),
         (
             "channels: {a: {kind: ses, from: a@b, to: [a@b], host: x}}",
             "channels.a.host: a channel of kind ses has no such setting",
@@ -289,6 +310,9 @@ def test_schema_when_the_example_is_held_against_it_then_right() -> None:
         "channels: {a: {kind: slack}}",
         "channels: {a: {kind: apprise, urls: []}}",
         "channels: {a: {kind: ses, from: a@b, to: [a@b], host: x}}",
+        ses_tags("fleet: b b"),
+        ses_tags("state: open"),
+        ses_tags(", ".join(f"t{n}: x" for n in range(9))),
         "routes: [{groups: [a]}]",
         "alerting: {bad_looks: 0}",
     ],

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 #: A module (or a whole folder) may import itself and what lies strictly below it.
 LAYERS = (
     ("errors", "model"),
-    ("clearing", "transitions"),
+    ("clearing", "transitions", "heard"),
     (
         "parse",
         "rules",
@@ -72,7 +72,7 @@ LAYERS = (
     ("service", "web"),
     ("dashboard", "up", "demo"),
     ("cli_silences",),
-    ("cli_access", "cli_alerts"),
+    ("cli_access", "cli_database", "cli_alerts"),
     ("cli",),
     ("__main__",),
 )
@@ -85,7 +85,8 @@ ONLY_SEES = {
     "clearing": ("model", "errors"),
     "transitions": ("model", "errors"),
     "alerting": ("model", "errors", "clearing", "transitions"),
-    "routing": ("model", "errors"),
+    "heard": ("model", "errors"),
+    "routing": ("model", "errors", "heard"),
     "blindness": ("model", "errors"),
     "upstream": ("model", "errors"),
     "own_rounds": ("model", "errors"),
@@ -118,6 +119,7 @@ PURE = {
     "clearing": (),
     "transitions": (),
     "alerting": (),
+    "heard": (),
     "routing": (),
     "blindness": (),
     "upstream": (),
@@ -145,7 +147,7 @@ OWNERS = {
     "jinja2": ("web",),
     "gunicorn": ("web",),
     "prometheus_client": ("metrics",),
-    "click": ("cli", "cli_access", "cli_alerts", "cli_silences"),
+    "click": ("cli", "cli_access", "cli_database", "cli_alerts", "cli_silences"),
     "argon2": ("passwords",),
     "markdown_it": ("web.runbook",),
     "boto3": ("notify.ses",),

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from ntp_checker.metrics import CheckerMetrics, DatabaseState, Delivery, Health, Waiting
-from ntp_checker.metrics.collectors import DATABASE_SAID_S, DatabaseCollector
+from ntp_checker.metrics.collectors import DATABASE_SAID_S, DatabaseCollector, Moments
 from ntp_checker.metrics.health import DATABASE_SEEN_S, STALL_MAX_S, STALL_MIN_S
 from ntp_checker.model import FailureKind, Part, Severity
 from tests.made_samples import NOW, SAMPLE, with_failure
@@ -97,10 +97,45 @@ def test_settings_when_taken_after_a_refusal_then_in_force() -> None:
     assert found(metrics.registry)["ntp_checker_config_last_reload_successful"] == 1
 
 
-def test_work_when_it_never_ended_well_then_no_series() -> None:
-    assert "ntp_checker_rollup_last_success_timestamp_seconds" not in found(
-        CheckerMetrics().registry
-    )
+class WallClock:
+    """A clock that is moved by hand; epoch seconds."""
+
+    now_s = 1_767_000_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        "writer_last_success_timestamp_seconds",
+        'rollup_last_success_timestamp_seconds{tier="2h"}',
+        "maintenance_last_success_timestamp_seconds",
+    ],
+)
+def test_work_when_it_never_ended_well_then_since_the_start(work: str) -> None:
+    clock = WallClock()
+    began_s = clock.now_s
+    registry = CollectorRegistry()
+    registry.register(Moments(["5m", "2h"], now_s=clock))
+    clock.now_s += 3_600
+
+    assert found(registry)[f"ntp_checker_{work}"] == began_s
+
+
+def test_rollups_when_one_tier_fails_then_the_others_do_not_hide_it() -> None:
+    clock = WallClock()
+    began_s = clock.now_s
+    moments = Moments(["5m", "2h"], now_s=clock)
+    registry = CollectorRegistry()
+    registry.register(moments)
+    clock.now_s += 3_600
+    moments.note_rolled_up("5m")
+    told = found(registry)
+
+    assert told['ntp_checker_rollup_last_success_timestamp_seconds{tier="5m"}'] == clock.now_s
+    assert told['ntp_checker_rollup_last_success_timestamp_seconds{tier="2h"}'] == began_s
 
 
 def database_told(clock: Monotonic, *, age_s: float) -> dict[str, float]:

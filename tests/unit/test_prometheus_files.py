@@ -10,8 +10,10 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 
+from ntp_checker.model import ProblemCode
 from scripts.copy_rules import RESOURCE, resource_of
 from tests.rig.parts import find_part
+from tests.runbook import ENTRIES
 from tests.scrapes import families, full_checker_metrics, full_dashboard_metrics
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -27,8 +29,8 @@ SERVED = {
     for registry in REGISTRIES.values()
     for name, kind, labels, _text in families(registry)
 }
-#: What Prometheus itself adds.
-TARGET_LABELS = {"job", "instance"}
+#: What Prometheus itself adds, the third in Kubernetes.
+TARGET_LABELS = {"job", "instance", "namespace"}
 
 
 def rules() -> list[dict[str, Any]]:
@@ -44,6 +46,18 @@ def expressions() -> list[str]:
 
 def names(text: str) -> set[str]:
     return set(re.findall(r"\bntp_checker_\w+", text))
+
+
+def codes_of(rule: dict[str, Any]) -> set[str]:
+    """Those that its expression asks for, or that its link to the runbook names."""
+    expression = rule["expr"]
+    asked = re.findall(r'\bcode=~?"([^"]*)"', expression)
+    linked = re.findall(r"/runbook#(\w+)", rule["annotations"]["runbook_url"])
+    return {
+        code.value
+        for code in ProblemCode
+        if code.value in linked or any(re.fullmatch(one, code.value) for one in asked)
+    }
 
 
 def served_names() -> set[str]:
@@ -65,7 +79,7 @@ def test_metric_when_a_file_names_it_then_it_is_served(text: str) -> None:
 @pytest.mark.parametrize("expression", expressions())
 def test_label_when_an_expression_names_it_then_one_of_its_metrics_has_it(expression: str) -> None:
     asked = set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)\s*\"", expression))
-    for inner in re.findall(r"\b(?:by|on)\s*\(([^)]*)\)", expression):
+    for inner in re.findall(r"\b(?:by|on|without)\s*\(([^)]*)\)", expression):
         asked |= {label.strip() for label in inner.split(",")}
     had = set(TARGET_LABELS)
     for (name, _kind), labels in SERVED.items():
@@ -103,6 +117,44 @@ def test_alert_when_it_fires_then_it_has_a_severity(rule: dict[str, Any]) -> Non
     own = rule.get("labels", {}).get("severity")
 
     assert own in ("warning", "critical") or "ntp_checker_host_problems" in rule["expr"]
+
+
+@pytest.mark.parametrize("code", ProblemCode)
+def test_code_when_the_checker_has_it_then_a_rule_tells_of_it(code: ProblemCode) -> None:
+    assert any(code.value in codes_of(rule) for rule in rules())
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_alert_when_it_fires_then_it_leads_to_what_to_do(rule: dict[str, Any]) -> None:
+    """To a code's entry of the runbook, or to the alert's own line in the operations guide."""
+    url = rule["annotations"]["runbook_url"]
+    if url.startswith("{{ $externalLabels.dashboard }}/runbook"):
+        assert codes_of(rule)
+        assert set(re.findall(r"/runbook#(\w+)", url)) <= ENTRIES.keys()
+    else:
+        page, _, anchor = url.partition("#")
+        text = (DEPLOY.parent / page).read_text(encoding="utf-8")
+        sections = {
+            heading.lower().replace(" ", "-"): body
+            for heading, body in re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", text, re.MULTILINE)
+        }
+        assert f"| `{rule['alert']}` |" in sections[anchor]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [rule for rule in rules() if "host_problems" in rule["expr"] and "for" in rule],
+    ids=lambda rule: rule["alert"],
+)
+def test_wait_when_what_is_found_may_change_then_no_change_begins_it_anew(
+    rule: dict[str, Any],
+) -> None:
+    """One label is what one rule waits for: the severity never, a code only by itself."""
+    found = rule["expr"]
+    single = re.search(r'\bcode="', found) or "disagrees_with_fleet" in found
+
+    if "leap_pending" not in found:  # of one severity
+        assert f"without ({'severity' if single else 'severity, code'})" in found
 
 
 @pytest.mark.parametrize("component", list(REGISTRIES))

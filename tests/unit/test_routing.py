@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ntp_checker.heard import Told
 from ntp_checker.model import (
     Alert,
     AlertKey,
@@ -23,7 +24,6 @@ from ntp_checker.routing import (
     STORM_KEY,
     Audience,
     Hold,
-    Told,
     inhibitor,
     is_storm,
     next_open,

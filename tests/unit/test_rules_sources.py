@@ -103,10 +103,13 @@ def test_usable_sources_when_a_third_cannot_be_used_then_warning(state: SourceSt
     assert severity_of(sample, ProblemCode.FEW_SOURCES) is Severity.WARNING
 
 
-def test_usable_sources_when_a_refclock_is_selected_then_not_judged() -> None:
+def test_usable_sources_when_a_refclock_is_selected_then_good_with_nothing_counted() -> None:
     refclock = replace(SELECTED, mode=SourceMode.REFCLOCK, address="PPS")
+    found = find(with_sources(refclock), ProblemCode.FEW_SOURCES)
 
-    assert find(with_sources(refclock), ProblemCode.FEW_SOURCES) is None
+    assert found is not None
+    assert (found.severity, found.value, found.limit) == (None, None, None)
+    assert found.text == "reference clock PPS is selected, which needs no others"
 
 
 def test_usable_sources_when_a_refclock_is_not_selected_then_judged() -> None:

@@ -1,7 +1,7 @@
 """What a silence must say before it is one."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +18,14 @@ SILENCE = NewSilence(
     created_by="ada",
     host="gps1",
 )
+
+
+def begun(days: int) -> dict[str, datetime]:
+    """So long ago, for two hours."""
+    starts_at = NOW - timedelta(days=days)
+    return {"starts_at": starts_at, "ends_at": starts_at + timedelta(hours=2)}
+
+
 WEEKLY: dict[str, Any] = {"recurrence": "FREQ=WEEKLY;COUNT=4", "time_zone": "Europe/Zurich"}
 
 
@@ -58,6 +66,14 @@ def test_silence_when_it_says_all_then_taken(changed: dict[str, Any]) -> None:
         ({**WEEKLY, "time_zone": "Mars/Base"}, "time_zone", "no time zone"),
         ({**WEEKLY, "recurrence": "weekly"}, "recurrence", "the rule recurs"),
         ({**WEEKLY, "recurrence": "FREQ=WEEKLY"}, "recurrence", "needs an end"),
+        ({**WEEKLY, **begun(29)}, "recurrence", "last of its times is past already"),
+        (
+            {**WEEKLY, **begun(9), "recurrence": f"FREQ=DAILY;UNTIL={NOW:%Y%m%d}T000000Z"},
+            "recurrence",
+            "last of its times is past already",
+        ),
+        ({**WEEKLY, **begun(367)}, "starts_at", "more than 366 days ago"),
+        ({**WEEKLY, **begun(1_800 * 365)}, "starts_at", "more than 366 days ago"),
     ],
 )
 def test_silence_when_something_is_missing_or_wrong_then_refused_and_named(
@@ -73,3 +89,10 @@ def test_silence_when_its_words_hold_controls_then_one_clean_line() -> None:
     kept = check_silence(replace(SILENCE, reason="new\r\n\x1b[31mantenna\u202e"), NOW)
 
     assert kept.reason == "new [31mantenna"
+
+
+@pytest.mark.parametrize("days", [1, 21])
+def test_recurring_silence_when_begun_in_the_past_but_not_over_then_taken(days: int) -> None:
+    wanted = replace(SILENCE, **WEEKLY, **begun(days))
+
+    assert check_silence(wanted, NOW) == wanted

@@ -5,9 +5,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from ntp_checker.audiences import Alerting
+from ntp_checker.heard import Told
 from ntp_checker.known_alerts import Known, KnownAlert, KnownHost
 from ntp_checker.model import (
     Acknowledgement,
+    HasGps,
+    Host,
     JudgedSample,
     ProblemCode,
     Route,
@@ -16,7 +19,7 @@ from ntp_checker.model import (
     TransitionKind,
 )
 from ntp_checker.notes import Decision
-from ntp_checker.routing import STORM_KEY, Told
+from ntp_checker.routing import STORM_KEY
 from ntp_checker.standby.fleet import Fleet
 from tests.made_alerts import (
     CRITICAL_S,
@@ -158,6 +161,25 @@ def test_chronys_alert_when_its_host_is_not_seen_then_explained() -> None:
         (TransitionKind.OPENED, None),
         (TransitionKind.OPENED, "explained by host_unreachable"),
     }
+
+
+def test_gps_alert_when_the_settings_switched_it_off_then_it_ends_for_those_who_heard() -> None:
+    host = WatchedHost()
+    for _ in range(3):
+        host.look(state(ProblemCode.GPS_UNAVAILABLE, Severity.WARNING))
+    fleet = Fleet(known(host, mail=Told()), {}, [])
+    without_gps = Host(name="ntp1", address="ntp1", has_gps=HasGps.NO)
+    alerting = replace(MAIL, host_settings={"ntp1": without_gps})
+
+    still_open = advance(fleet, [judged(slot(4))])
+    decisions = fleet.advance(
+        [judged(slot(5))], alerting, silences=(), hosts={"": 100}, now=slot(5)
+    )
+
+    assert still_open == []
+    assert [one.subject.transition.reason for one in decisions] == [
+        "no longer watched: by its settings the host has no GPS"
+    ]
 
 
 def test_alerts_when_many_come_together_then_they_wait_for_each_other() -> None:

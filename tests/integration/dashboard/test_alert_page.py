@@ -70,6 +70,39 @@ def test_page_when_read_then_value_and_who_was_told_by_what(page: AlertPage) -> 
     assert "chat: suppressed (silence 3 of bob: &lt;b&gt;x&lt;/b&gt;)" in text
 
 
+def test_page_when_something_changed_just_before_then_says_what_newest_first(
+    page: AlertPage, conn: Connection
+) -> None:
+    opened_at = BEGAN_AT + timedelta(minutes=1)
+    for ago_min, config in ((600, '{"role": "server"}'), (9, '{"role": "isolated"}')):
+        conn.execute(
+            "INSERT INTO metrics.host_config SELECT host_id, %s, %s FROM metrics.host"
+            " WHERE host_id > 0",
+            (opened_at - timedelta(minutes=ago_min), config),
+        )
+    for ago_min, address in ((61, "long.ago"), (2, "<b>x</b>"), (-1, "since.then")):
+        conn.execute(
+            "INSERT INTO metrics.source_change (host_id, slot_at, mode, address, present, state,"
+            " reach, reach_class, stratum)"
+            " SELECT host_id, %s, 0, %s, true, 4, 255, 2, 2 FROM metrics.host WHERE host_id > 0",
+            (opened_at - timedelta(minutes=ago_min), address),
+        )
+    conn.commit()
+
+    (found,) = re.findall(r'<ul class="changes">(.*?)</ul>', page.read(), re.DOTALL)
+    assert re.findall(r"<bdi>(.*?)</bdi>", found) == [
+        (
+            f"{opened_at - timedelta(minutes=2):%H:%M:%S} &lt;b&gt;x&lt;/b&gt; is falseticker,"
+            " answers its polls"
+        ),
+        f"{opened_at - timedelta(minutes=9):%H:%M:%S} setting role is isolated, was server",
+    ]
+
+
+def test_page_when_nothing_changed_just_before_then_says_nothing(page: AlertPage) -> None:
+    assert "What changed" not in page.read()
+
+
 def test_page_when_read_then_links_to_the_chart_at_that_time(page: AlertPage) -> None:
     found = re.search(r'href="/\?host=gps1&amp;from=(\d+)&amp;to=(\d+)#offset"', page.read())
 

@@ -11,7 +11,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from ntp_checker.web.access import policy_of
-from ntp_checker.web.action_arguments import ACKNOWLEDGE_KEYS, EXPIRE_KEYS, SILENCE_KEYS
+from ntp_checker.web.action_arguments import (
+    ACKNOWLEDGE_KEYS,
+    EXPIRE_KEYS,
+    SILENCE_KEYS,
+    UNACKNOWLEDGE_KEYS,
+)
 from ntp_checker.web.alert_arguments import FILTER_KEYS
 from ntp_checker.web.errors import CODES
 from tests.alert_rows import AlertRow, NoticeRow, add_alert
@@ -111,6 +116,11 @@ def test_example_when_asked_for_then_the_answer_has_its_keys(
             "/api/alerts/1/acknowledge",
             {"note": "on it", "for": "8h"},
         ),
+        (
+            "POST /api/alerts/{alert_id}/unacknowledge",
+            "/api/alerts/1/unacknowledge",
+            {},
+        ),
         ("POST /api/silences", "/api/silences", {"host": "ntp1", "for": "2h", "reason": "x"}),
         ("POST /api/silences/{silence_id}/expire", "/api/silences/1/expire", {}),
     ],
@@ -138,6 +148,7 @@ def test_csv_when_asked_for_then_the_page_has_its_head(filled: FlaskClient) -> N
         ("GET /api/alerts", (*FILTER_KEYS, "limit", "page")),
         ("GET /api/silences", ("page",)),
         ("POST /api/alerts/{alert_id}/acknowledge", ACKNOWLEDGE_KEYS),
+        ("POST /api/alerts/{alert_id}/unacknowledge", UNACKNOWLEDGE_KEYS),
         ("POST /api/silences", SILENCE_KEYS),
         ("POST /api/silences/{silence_id}/expire", EXPIRE_KEYS),
     ],

@@ -204,6 +204,10 @@ def test_api_when_a_silence_is_made_and_ended_then_listed_with_its_state(
         (f"/api/silences/{2**70}/expire", {"by": "bob"}, 404, "not_found", "there is no"),
         ("/api/alerts/9/acknowledge", {"by": "bob"}, 404, "not_found", "there is no alert 9"),
         (f"/api/alerts/{2**70}/acknowledge", {"by": "b"}, 404, "not_found", "there is no"),
+        ("/api/alerts/9/unacknowledge", {"by": "bob"}, 404, "not_found", "there is no alert 9"),
+        (f"/api/alerts/{2**70}/unacknowledge", {"by": "b"}, 404, "not_found", "there is no"),
+        ("/api/alerts/9/unacknowledge", {}, 400, "bad_argument", "say who you are"),
+        ("/api/alerts/9/unacknowledge", {"note": "x"}, 400, "bad_argument", "'note'"),
     ],
 )
 def test_api_when_it_can_not_be_done_then_the_error_says_why(
@@ -251,6 +255,20 @@ def test_api_when_an_alert_is_acknowledged_then_the_list_says_by_whom(
     assert answer.status_code == 200, answer.text
     (one,) = silences.client.get("/api/alerts").json["alerts"]
     assert (one["acknowledged"]["by"], one["acknowledged"]["note"]) == ("ada", "on it")
+
+
+def test_api_when_an_alert_is_given_back_then_once(silences: Silences, conn: Connection) -> None:
+    alert_id = add_alert(conn, AlertRow(host="gps1", acknowledged_by="ada"))
+
+    done, again = (
+        silences.post(f"/api/alerts/{alert_id}/unacknowledge", {"by": "bob"}) for _ in range(2)
+    )
+
+    assert (done.status_code, done.json["alert_id"]) == (200, alert_id)
+    assert (again.status_code, again.json["error"]["code"]) == (409, "refused")
+    page = silences.client.get("/alerts").text
+    assert 'class="taken"' not in page
+    assert "given back by bob" in silences.client.get(f"/alerts/{done.json['event_id']}").text
 
 
 def test_api_when_the_alert_is_closed_then_409(silences: Silences, conn: Connection) -> None:

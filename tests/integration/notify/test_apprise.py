@@ -8,7 +8,7 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from ntp_checker.errors import ConfigError, SendError, SendErrorKind
+from ntp_checker.errors import ConfigError, PartlyTaken, SendError, SendErrorKind
 from ntp_checker.message import compose_trial
 from ntp_checker.model import ChannelKind, ChannelSettings, Severity, TransitionKind
 from ntp_checker.notify.apprise import AppriseChannel
@@ -155,6 +155,22 @@ async def test_apprise_when_one_of_two_fails_then_only_it_is_tried_again(
     assert refused.kind is RETRY
     assert (len(receiver.requests), len(failing.requests)) == (1, 2)
     assert said == "JSON, JSON"
+
+
+async def test_apprise_when_one_of_two_never_takes_it_then_it_counts_as_taken(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with http_receiver(answer("503 Oh")) as failing:
+        both = channel(receiver, failing)
+        for is_news in (True, False):
+            with pytest.raises(PartlyTaken) as caught:
+                await both.send(make_message())
+            assert caught.value.is_news is is_news
+        monkeypatch.setattr("ntp_checker.notify.channel.REST_TRIED_FOR_S", 0.0)
+        said = await both.send(make_message())
+
+    assert said == "JSON, JSON (JSON answers 503)"
+    assert len(receiver.requests) == 1
 
 
 async def test_apprise_when_one_of_two_refuses_for_good_then_the_other_counts(

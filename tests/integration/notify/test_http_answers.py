@@ -51,7 +51,17 @@ def test_address_when_private_is_allowed_then_allowed(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["169.254.169.254", "fe80::1", "::", "224.0.0.1", "::ffff:169.254.169.254"]
+    "text",
+    [
+        "169.254.169.254",
+        "168.63.129.16",
+        "fd00:ec2::254",
+        "fe80::1",
+        "::",
+        "224.0.0.1",
+        "::ffff:169.254.169.254",
+        "::ffff:168.63.129.16",
+    ],
 )
 def test_address_when_private_is_allowed_then_metadata_is_not(text: str) -> None:
     assert not is_allowed(ipaddress.ip_address(text), Reach.INWARD_TOO)

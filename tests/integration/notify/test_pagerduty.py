@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
 import pytest_asyncio
 
 from ntp_checker.errors import SendError, SendErrorKind
-from ntp_checker.message import compose_trial
+from ntp_checker.message import FirstTelling, compose_trial
 from ntp_checker.model import ProblemCode, TransitionKind
 from ntp_checker.notify.http import Poster
 from ntp_checker.notify.pagerduty import PagerDutyChannel
@@ -17,6 +18,7 @@ from tests.http_receiver import Receiver, answer, http_receiver
 from tests.notices import NOW, PUBLIC_URL, make_message, make_notice
 
 pytestmark = pytest.mark.asyncio
+FIRST = UUID("00000000-0000-0000-0000-00000000f125")
 
 
 @pytest_asyncio.fixture
@@ -44,7 +46,7 @@ def bodies(receiver: Receiver) -> list[dict[str, Any]]:
     [
         (TransitionKind.OPENED, "trigger"),
         (TransitionKind.WORSENED, "trigger"),
-        (TransitionKind.ACKNOWLEDGED, "acknowledge"),
+        (TransitionKind.REMINDED, "trigger"),
         (TransitionKind.RESOLVED, "resolve"),
     ],
 )
@@ -96,6 +98,63 @@ async def test_pagerduty_when_many_begin_then_one_incident_and_each_end_by_itsel
     [trigger] = [body for body in sent if body["event_action"] == "trigger"]
     assert trigger["dedup_key"] == str(message.message_id)
     assert "500 hosts" in trigger["payload"]["summary"] or "503" in trigger["payload"]["summary"]
+
+
+@pytest.mark.parametrize(("begin", "incidents"), [(2, 2), (20, 20), (21, 1)])
+async def test_pagerduty_when_some_begin_together_then_an_incident_each_up_to_the_bound(
+    pagerduty: PagerDutyChannel, receiver: Receiver, begin: int, incidents: int
+) -> None:
+    message = make_message(*(make_notice(f"a{n}") for n in range(begin)))
+    await pagerduty.send(message)
+    keys = {body["dedup_key"] for body in bodies(receiver)}
+
+    own = {notice.thread_key for notice in message.notices}
+    assert len(receiver.requests) == incidents
+    assert keys == ({str(message.message_id)} if incidents == 1 else own)
+
+
+def shared(open_alerts: int) -> FirstTelling:
+    return FirstTelling(message_id=FIRST, alerts=21, open_alerts=open_alerts)
+
+
+@pytest.mark.parametrize(
+    ("kind", "action"),
+    [(TransitionKind.REMINDED, "trigger"), (TransitionKind.EASED, "trigger")],
+)
+async def test_pagerduty_when_told_of_those_that_share_an_incident_then_once_and_there(
+    pagerduty: PagerDutyChannel, receiver: Receiver, kind: TransitionKind, action: str
+) -> None:
+    again = [make_notice(f"a{n}", kind=kind, told_first=shared(21)) for n in range(5)]
+    await pagerduty.send(make_message(*again))
+
+    assert [(body["event_action"], body["dedup_key"]) for body in bodies(receiver)] == [
+        (action, str(FIRST))
+    ]
+
+
+async def test_pagerduty_when_one_that_shares_an_incident_gets_worse_then_its_own(
+    pagerduty: PagerDutyChannel, receiver: Receiver
+) -> None:
+    worse = make_notice(kind=TransitionKind.WORSENED, told_first=shared(21))
+    await pagerduty.send(make_message(worse))
+
+    assert [body["dedup_key"] for body in bodies(receiver)] == [worse.thread_key]
+
+
+@pytest.mark.parametrize(("open_alerts", "is_over"), [(1, False), (0, True)])
+async def test_pagerduty_when_the_last_that_share_an_incident_end_then_that_ends(
+    pagerduty: PagerDutyChannel, receiver: Receiver, open_alerts: int, is_over: bool
+) -> None:
+    ends = [
+        make_notice(f"a{n}", kind=TransitionKind.RESOLVED, told_first=shared(open_alerts))
+        for n in range(2)
+    ]
+    await pagerduty.send(make_message(*ends))
+    keys = [body["dedup_key"] for body in bodies(receiver)]
+
+    assert {body["event_action"] for body in bodies(receiver)} == {"resolve"}
+    assert sorted(keys[:2]) == sorted(one.thread_key for one in ends)
+    assert keys[2:] == ([str(FIRST)] if is_over else [])
 
 
 async def test_pagerduty_when_stopped_half_way_then_next_attempt_goes_on(

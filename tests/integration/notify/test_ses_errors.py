@@ -11,6 +11,8 @@ import pytest
 import pytest_asyncio
 
 from ntp_checker.errors import SendError, SendErrorKind
+from ntp_checker.model import ChannelKind, ChannelSettings
+from ntp_checker.notify.opening import open_channel
 from ntp_checker.notify.ses import SesChannel, make_ses_client
 from tests import http_receiver as server
 from tests.http_receiver import Receiver, answer, http_receiver
@@ -200,6 +202,19 @@ async def test_send_when_set_up_then_request_has_set_and_tags(ses: Receiver) -> 
         "severity": "critical",
         "state": "firing",
     }
+
+
+async def test_open_when_settings_have_tags_then_request_has_them(ses: Receiver) -> None:
+    settings = ChannelSettings(
+        name="mail",
+        kind=ChannelKind.SES,
+        sender="alerts@example.org",
+        recipients=("ann@example.org",),
+        tags=(("fleet", "berlin"),),
+    )
+    await open_channel(settings, ses_client=make_ses_client).send(make_message())
+
+    assert {"Name": "fleet", "Value": "berlin"} in orjson.loads(ses.requests[0].body)["EmailTags"]
 
 
 def recipients_of(ses: Receiver) -> list[int]:

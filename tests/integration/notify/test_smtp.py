@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ntp_checker.errors import ConfigError, SendError, SendErrorKind
+from ntp_checker.errors import ConfigError, PartlyTaken, SendError, SendErrorKind
 from ntp_checker.model import ChannelKind, ChannelSettings, SmtpSecurity
 from ntp_checker.notify.opening import open_channel
 from ntp_checker.notify.smtp import SmtpChannel
@@ -43,7 +43,8 @@ def start(mailbox: Mailbox) -> Iterator[Callable[..., MailServer]]:
 
     yield start_one
     for server in running:
-        server.stop()
+        if server._thread is not None:
+            server.stop()
 
 
 def channel(port: int, **more: Any) -> SmtpChannel:
@@ -180,6 +181,43 @@ async def test_send_when_one_is_to_come_later_then_only_he_is_tried_again(
         ["bob@example.org"],
         ["ann@example.org"],
     ]
+
+
+async def test_send_when_one_never_takes_it_then_it_counts_as_taken_with_his_servers_words(
+    start, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mails, message = channel(start().port), make_message()
+    mailbox.refusals["bob@example.org"] = "452 4.2.2 mailbox full"
+    partly = []
+    for _ in range(3):
+        with pytest.raises(
+            PartlyTaken, match=r"bob@example\.org refused: 4\.2\.2 mailbox"
+        ) as caught:
+            await mails.send(message)
+        partly.append(caught.value.is_news)
+    monkeypatch.setattr("ntp_checker.notify.channel.REST_TRIED_FOR_S", 0.0)
+    answer = await mails.send(message)
+
+    assert partly == [True, False, False]
+    assert answer == "2.0.0 queued as A1B2 (bob@example.org refused: 4.2.2 mailbox full)"
+    assert [envelope.rcpt_tos for envelope in mailbox.envelopes] == [["ann@example.org"]]
+
+
+async def test_send_when_server_goes_before_the_last_has_it_then_the_others_still_have_it(
+    start, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, message = start(), make_message()
+    mails = channel(server.port)
+    mailbox.refusals["bob@example.org"] = "450 4.2.0 greylisted"
+    with pytest.raises(PartlyTaken):
+        await mails.send(message)
+    server.stop()
+    with pytest.raises(PartlyTaken) as caught:
+        await mails.send(message)
+    monkeypatch.setattr("ntp_checker.notify.channel.REST_TRIED_FOR_S", 0.0)
+
+    assert not caught.value.is_news
+    assert "(bob@example.org refused: 127.0.0.1: " in await mails.send(message)
 
 
 @pytest.mark.parametrize(
