@@ -1,9 +1,9 @@
 """Holds the Kubernetes manifests, the pipeline and the compose file against their schemas.
 
-`python -m scripts.check_manifests`: renders the root and the root with each component, reads the
-result as every supported Kubernetes would, custom resources by their projects' own schemas, and
-lets checkov look for what a hardened cluster would refuse; then each two components that meddle with
-one another. Needs the network once.
+`python -m scripts.check_manifests`: renders the root, the root with each component and with each two
+in both orders, the environments and the guide's overlay, and holds them against what they are for.
+It reads the result as every supported Kubernetes would, custom resources by their projects' own
+schemas, and lets checkov look for what a hardened cluster would refuse. Needs the network once.
 """
 
 import json
@@ -13,19 +13,31 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from scripts.build_assets import node_command, npm_command
-from scripts.check_components import component_mistakes
+from scripts.manifest_effects import (
+    EFFECTS,
+    certificate_mistakes,
+    general_mistakes,
+    mistakes_in,
+    namespace_mistakes,
+)
+from scripts.manifest_renderings import (
+    DOCUMENTED,
+    ENVIRONMENTS,
+    ROOT,
+    component_names,
+    render_all,
+    render_pairs,
+)
 from tests.rig.packages import PartMissingError
 from tests.rig.parts import find_part
 
-ROOT = Path(__file__).resolve().parent.parent
-COMPONENTS = ROOT / "deploy" / "components"
 SCHEMAS = ROOT / "deploy" / "schemas"
 CACHE = ROOT / ".cache"
 KUBERNETES_VERSIONS = tuple(f"1.{minor}" for minor in range(29, 38))
@@ -61,51 +73,43 @@ def main() -> int:
         return 1
     with tempfile.TemporaryDirectory() as folder:
         rendered = dict(render_all(kustomize, Path(folder)))
-        mistakes = [
-            line for _, text in rendered.items() if isinstance(text, str) for line in [text]
-        ]
+        mistakes = [found for found in rendered.values() if isinstance(found, str)]
         files = [path for path in rendered.values() if isinstance(path, Path)]
+        pairs = dict(render_pairs(kustomize, Path(folder)))
+        mistakes += [found for found in pairs.values() if isinstance(found, str)]
         if not mistakes:
+            mistakes += [*effect_mistakes(rendered), *effect_mistakes(pairs)]
             mistakes += [*kubernetes_mistakes(files), *custom_mistakes(files)]
             mistakes += checkov_mistakes(files)
-            mistakes += component_mistakes(kustomize, Path(folder))
             mistakes += spool_mistakes(files)
     mistakes += schema_mistakes()
     for line in mistakes:
         print(line, file=sys.stderr)
     if not mistakes:
         versions = f"{KUBERNETES_VERSIONS[0]} to {KUBERNETES_VERSIONS[-1]}"
-        print(f"{len(files)} renderings fit Kubernetes {versions}")
+        print(
+            f"{len(files)} renderings fit Kubernetes {versions}; {len(pairs)} pairs of components"
+        )
     return int(bool(mistakes))
 
 
-def render_all(kustomize: Path, folder: Path) -> Iterator[tuple[str, Path | str]]:
-    """Each rendering's name with its file, or with what kustomize has against it."""
-    yield "root", _render(kustomize, ROOT, folder / "root.yaml")
-    for name in ("cert-manager", "monitoring"):
-        yield name, _render(kustomize, ROOT / "deploy" / name, folder / f"{name}.yaml")
-    for component in sorted(path.name for path in COMPONENTS.iterdir()):
-        place = folder / component
-        place.mkdir()
-        root = os.path.relpath(ROOT, place.resolve())
-        kustomization = {
-            "apiVersion": "kustomize.config.k8s.io/v1beta1",
-            "kind": "Kustomization",
-            "resources": [root],
-            "components": [f"{root}/deploy/components/{component}"],
-        }
-        (place / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-        yield component, _render(kustomize, place, folder / f"{component}.yaml")
-
-
-def _render(kustomize: Path, place: Path, target: Path) -> Path | str:
-    built = subprocess.run(
-        [str(kustomize), "build", str(place)], capture_output=True, text=True, check=False
-    )
-    if built.returncode:
-        return f"kustomize build {place.name}: {built.stderr.strip()}"
-    target.write_text(built.stdout)
-    return target
+def effect_mistakes(rendered: Mapping[str, Path | str]) -> Iterator[str]:
+    """What a rendering lacks of what its components are for; their names are its name."""
+    for unknown in set(component_names()) ^ set(EFFECTS):
+        yield f"component {unknown}: say in manifest_effects.py what it does"
+    for name, path in rendered.items():
+        if isinstance(path, str):
+            continue
+        resources = list(_resources([path]))
+        parts = name.split(",")
+        if all(part in EFFECTS for part in parts):
+            yield from (f"{name}: {line}" for line in mistakes_in(parts, resources))
+        elif name == "cert-manager":
+            ours = [*resources, *_resources([ROOT / "ingress.yaml"])]
+            yield from (f"{name}: {line}" for line in certificate_mistakes(ours))
+        elif name == DOCUMENTED or (ENVIRONMENTS / name).is_dir():
+            yield from (f"{name}: {line}" for line in namespace_mistakes(resources))
+            yield from (f"{name}: {line}" for line in general_mistakes(resources))
 
 
 def kubernetes_mistakes(files: Sequence[Path]) -> Iterator[str]:

@@ -5,13 +5,41 @@ set -eu
 cd "$(dirname "$0")/../.."
 part=$1
 name=${CI_REGISTRY_IMAGE:-localhost/ntp-checker}/$part
-# A runner clones as root, and builds as somebody else.
-export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0="$PWD"
-revision=${CI_COMMIT_SHA:-$(git rev-parse HEAD)}
+
+# epoch_of 2026-12-01T02:03:39+01:00: seconds since 1970. The builders' images differ in what their
+# date(1) reads, so the days are counted here (https://howardhinnant.github.io/date_algorithms.html).
+# Leading zeros would make numbers octal: a 1 goes before each two digits, and comes off as 100.
+epoch_of() {
+    case $1 in
+        ????-??-??T??:??:??Z) zone=Z offset_s=0 ;;
+        ????-??-??T??:??:??[+-]??:??)
+            zone=${1#*T????????} hour=1${zone#?} minute=1${zone##*:}
+            offset_s=$((${zone%?????}1 * ((${hour%%:*} - 100) * 3600 + (minute - 100) * 60)))
+            ;;
+        *) echo "CI_COMMIT_TIMESTAMP: an ISO 8601 time with its zone, not '$1'" >&2 && return 2 ;;
+    esac
+    date=${1%%T*} clock=${1#*T} && clock=${clock%"$zone"}
+    year=${date%%-*} month=1${date#*-} day=1${date##*-}
+    month=$((${month%%-*} - 100)) day=$((day - 100))
+    hour=1${clock%%:*} minute=1${clock#*:} second=1${clock##*:}
+    second=$(((hour - 100) * 3600 + (${minute%%:*} - 100) * 60 + second - 100))
+    # A year from March to February has its leap day last.
+    if [ "$month" -le 2 ]; then year=$((year - 1)) month=$((month + 9)); else month=$((month - 3)); fi
+    days=$((365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 719469))
+    echo $((days * 86400 + second - offset_s))
+}
+
+# A pipeline's checkout belongs to another account than the builder's, and git refuses such a one; the
+# pipeline knows itself what is built. The commit's time, so that the same commit gives the same image.
+if [ -n "${CI_COMMIT_SHA:-}" ]; then
+    revision=$CI_COMMIT_SHA
+    epoch=$(epoch_of "$CI_COMMIT_TIMESTAMP")
+else
+    revision=$(git rev-parse HEAD)
+    epoch=$(git log -1 --format=%ct)
+fi
 # By the commit alone: a release is the same image under one more name (tag_image.sh).
-version=0.0.0+$(printf %.8s "$revision")
-# The commit's time, so that the same commit gives the same image.
-epoch=$(git log -1 --format=%ct)
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)+$(printf %.8s "$revision")
 
 login() {
     [ "${PUSH:-}" = 1 ] || return 0
