@@ -14,7 +14,7 @@ from ntp_checker.model import Due, Notification
 from ntp_checker.notify.channel import Channel
 from ntp_checker.outbox.health import ChannelHealth
 from ntp_checker.outbox.pace import TokenBucket, backoff_s, pause
-from ntp_checker.outbox.patience import Breaks, Patience, is_long_away, retry_delay_s
+from ntp_checker.outbox.patience import Breaks, Patience, is_long_away, rest_delay_s, retry_delay_s
 from ntp_checker.outbox.waiting import D, Waiting
 from ntp_checker.store.notifications import INTERNAL_ERROR, PARTLY_TAKEN
 
@@ -30,8 +30,6 @@ POLL_S = 1.0
 #: Half of a claim: the rest is for settling.
 SEND_TIMEOUT_S = 30.0
 SETTLE_PAUSE_MAX_S = 5.0
-#: Who greylists wants to see it again after minutes, not seconds.
-REST_PAUSE_MIN_S = 60.0
 
 
 class Lane(Generic[D]):
@@ -120,7 +118,7 @@ class Lane(Generic[D]):
         except StoreError:
             raise
         except Exception as err:
-            # A fault of ours in one message: it waits for its next turn, and others go out.
+            # A fault of ours in one message: others go out.
             log.exception("message cannot be made or sent", channel=self._name)
             await self._settle_fault(claimed, f"internal error: {type(err).__name__}")
             return
@@ -159,7 +157,7 @@ class Lane(Generic[D]):
     ) -> None:
         """Somebody has it. The others are tried again; nobody stands in, and nothing waits."""
         reason = clean_line(failure.detail)
-        delay_s = max(REST_PAUSE_MIN_S, backoff_s(max(one.attempts for one in claimed)))
+        delay_s = rest_delay_s(max(one.attempts for one in claimed))
         if failure.is_news:
             self._note_works()
         self._patience.note_settled(claimed)
@@ -193,16 +191,20 @@ class Lane(Generic[D]):
 
         await self._settle(settle)
         self._handed_over |= {one.event_id for one in others}
-        ways = sorted({one.channel for one in others})
+        ways = self._wake_all(others)
         if ways:
             log.warning("message handed over untried", channel=self._name, stand_ins=ways)
-        for way in ways:
-            self._wake(way)
         return len(claimed)
 
     def _others(self, claimed: Sequence[D]) -> list[Notification]:
         """Who stands in for what nobody has yet."""
         return self._stand_ins([one for one in claimed if one.error_kind != PARTLY_TAKEN])
+
+    def _wake_all(self, others: Sequence[Notification]) -> list[str]:
+        ways = sorted({one.channel for one in others})
+        for way in ways:
+            self._wake(way)
+        return ways
 
     def _note_works(self) -> None:
         self._breaks.note_works()
@@ -255,7 +257,7 @@ class Lane(Generic[D]):
             )
 
         lost = await self._settle(settle)
-        ways = sorted({one.channel for one in others})
+        ways = self._wake_all(others)
         log.warning(
             "message not accepted",
             channel=self._name,
@@ -265,8 +267,6 @@ class Lane(Generic[D]):
             stand_ins=ways,
             lost=len(lost),
         )
-        for way in ways:
-            self._wake(way)
 
     async def _settle_fault(self, claimed: Sequence[D], reason: str) -> None:
         """Each is tried again alone, so that only what is at fault stays behind."""

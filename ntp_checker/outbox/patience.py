@@ -11,6 +11,8 @@ from ntp_checker.outbox.pace import BACKOFF_MAX_S, backoff_s
 HAND_OVER_S = 60.0
 #: A channel that fails takes a break between two groups, too, or each would find out by itself.
 BREAK_MAX_S = 30.0
+#: Who greylists wants to see it again after minutes, not seconds.
+REST_PAUSE_MIN_S = 60.0
 
 
 class Breaks:
@@ -76,3 +78,8 @@ def retry_delay_s(failure: SendError, attempts: int) -> float:
     """How long a message waits after this failure."""
     delay_s = backoff_s(attempts, retry_after_s=failure.retry_after_s)
     return max(BACKOFF_MAX_S, delay_s) if failure.kind is SendErrorKind.NEXT_CHANNEL else delay_s
+
+
+def rest_delay_s(attempts: int) -> float:
+    """How long those wait who have not taken what others have."""
+    return max(REST_PAUSE_MIN_S, backoff_s(attempts))

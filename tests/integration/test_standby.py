@@ -13,11 +13,13 @@ import pytest_asyncio
 import structlog
 
 from ntp_checker.errors import SendErrorKind, StoreError
+from ntp_checker.message import OutgoingMessage
+from ntp_checker.notify.channel import Progress
 from ntp_checker.resources import sql_path
 from ntp_checker.store.pool import CheckerPool, open_checker_pool
 from ntp_checker.store.spool import Spool
 from tests.away import AWAY_S, HalfChecker, look
-from tests.inbox import Inbox
+from tests.inbox import Inbox, InboxChannel
 from tests.made_alerts import CRITICAL_S, GOOD_S
 from tests.postgres import PostgresServer
 from tests.stored_samples import Conn, slot, take, until
@@ -150,6 +152,42 @@ async def test_what_could_not_be_sent_either_is_sent_from_the_database(
         await settled(own_postgres.url(), 1)
 
     assert told(own_postgres.url()) == [("opened", "accepted", False)]
+    assert len(inbox.arrived) == 2
+
+
+class PartlyInbox(InboxChannel):
+    """Has two recipients: one takes the first message it is sent, the other the second."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        super().__init__("mail", inbox.port)
+        self.progress = Progress()
+
+    async def send(self, message: OutgoingMessage) -> str:
+        is_first = not self.progress.taken(message)
+        answer = await super().send(message)
+        self.progress.note(message, "ann" if is_first else "bob", answer=answer)
+        if is_first:
+            self.progress.check_rest(message, "bob refused: later", is_news=True)
+        return self.progress.finish(message, {})
+
+
+async def test_message_that_one_recipient_has_goes_to_the_other_from_the_database_as_the_same(
+    own_postgres: PostgresServer,
+    own_pool: CheckerPool,
+    spool: Spool,
+    inbox: Inbox,
+) -> None:
+    epoch = (await take(own_pool, "h"))["h"]
+    checker = HalfChecker(spool, own_pool, [PartlyInbox(inbox)])
+    async with checker.running():
+        await asyncio.to_thread(own_postgres.kill)
+        await spool.append_all([look(slot(n), CRITICAL_S) for n in range(3)], epoch)
+        await until(lambda: len(inbox.arrived) == 1)
+        await asyncio.to_thread(own_postgres.start)
+        await settled(own_postgres.url(), 1)
+
+    assert told(own_postgres.url()) == [("opened", "accepted", True)]
+    assert len({one.message_id for one in inbox.arrived}) == 1
     assert len(inbox.arrived) == 2
 
 
