@@ -34,10 +34,10 @@ check: dev
 	$(PYTHON) -m scripts.check_manifests
 	scripts/check_prometheus.sh
 
-# Most tests wait for a daemon: six at a time keep two cores busy. A file's tests stay together.
+# Many tests wait for a daemon: four at a time keep two cores busy, and none starve. A file's tests stay together.
 test: dev assets check
 	$(PYTHON) -m tests.rig.fetch
-	$(PYTHON) -m pytest -n 6 --dist loadfile $$(for suite in $(SUITES); do if [ -d $$suite ]; then echo $$suite; fi; done)
+	$(PYTHON) -m pytest -n 4 --dist loadfile $$(for suite in $(SUITES); do if [ -d $$suite ]; then echo $$suite; fi; done)
 
 # The checker killed 50 times at random instants; `make test` does it 8 times.
 kills: dev
